@@ -1,0 +1,4 @@
+mod nesting;
+mod real;
+mod round_trip;
+mod rules;
