@@ -1,0 +1,166 @@
+//! The store on local disk: a write-ahead log, an open segment in memory, and immutable columnar parts.
+//!
+//! A request is decoded into the columns of the open segment and appended to the segment's log as it was received; it is
+//! acknowledged, and visible to queries, when the log is synced. A full or old segment is *sealed*: written as a part, which
+//! replaces segment and log in one atomic step. After a crash the logs of unsealed segments are replayed. Every span is
+//! therefore in exactly one place: a part, or a segment with its log.
+//!
+//! ```text
+//! data directory
+//! ├── FORMAT                     version of this layout
+//! ├── LOCK                       locked while a process uses the directory
+//! ├── wal/<segment>.wal          see `wal`
+//! ├── parts/<first>-<last>-<level>/   see `part`
+//! └── tmp/                       parts that are being written; emptied at start
+//! ```
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use laneway_proto::TraceId;
+
+use crate::model::Trace;
+use crate::query::{OperationSummary, ServiceSummary, TimeRange, TracePage, TraceQuery};
+use crate::store::{Accepted, AppendError, Health, IngestRequest, QueryError, Store, StoreStats};
+
+mod columns;
+mod dictionary;
+mod error;
+mod ingest;
+mod layout;
+mod open;
+mod part;
+mod scan;
+mod seal;
+mod search;
+mod segment;
+mod shared;
+#[cfg(test)]
+mod tests;
+mod view;
+#[doc(hidden)]
+pub mod wal;
+
+pub use error::OpenError;
+pub use wal::SyncMode;
+
+use shared::{Shared, Workers};
+use view::Snapshot;
+
+/// How an embedded store is opened.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where everything is kept; created where it does not exist.
+    pub data_dir: PathBuf,
+    /// When the write-ahead log is synced. Default: always, before a request is acknowledged.
+    pub wal_sync: SyncMode,
+    /// A segment of this many spans is sealed. Default: 262,144.
+    pub segment_max_spans: usize,
+    /// A segment that takes this many bytes of memory is sealed. Default: 128 MiB.
+    pub segment_max_bytes: usize,
+    /// A segment is sealed this long after its first span. Bounds what a restart replays. Default: 5 minutes.
+    pub segment_max_age: Duration,
+    /// The most bytes of requests that may wait to become durable; requests beyond are refused. Default: 64 MiB.
+    pub ingest_memory_bytes: usize,
+}
+
+impl Options {
+    /// The defaults, for this data directory.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            wal_sync: SyncMode::Always,
+            segment_max_spans: 262_144,
+            segment_max_bytes: 128 /* MiB */ * 1024 * 1024,
+            segment_max_age: Duration::from_secs(5 * 60),
+            ingest_memory_bytes: 64 /* MiB */ * 1024 * 1024,
+        }
+    }
+}
+
+/// The store on local disk. One process at a time uses a data directory.
+#[derive(Debug)]
+pub struct EmbeddedStore {
+    shared: Arc<Shared>,
+    workers: Workers,
+}
+
+impl EmbeddedStore {
+    /// Opens a data directory, recovers what an earlier process left, and starts the threads that ingest and seal.
+    /// Blocks: as long as the logs of unsealed segments take to replay.
+    ///
+    /// # Errors
+    /// When the directory cannot be used: it is locked, not writable, of another format, or damaged.
+    pub fn open(options: Options) -> Result<Arc<Self>, OpenError> {
+        let (shared, workers) = open::open(options)?;
+        Ok(Arc::new(Self { shared, workers }))
+    }
+
+    /// Runs a query on a thread that may block, on what is durable now.
+    async fn query<T: Send + 'static>(
+        &self,
+        answer: impl FnOnce(&Snapshot) -> Result<T, QueryError> + Send + 'static,
+    ) -> Result<T, QueryError> {
+        let snapshot = self.shared.view().snapshot();
+        let answered = tokio::task::spawn_blocking(move || answer(&snapshot)).await;
+        answered.unwrap_or_else(|died| {
+            if died.is_cancelled() {
+                Err(QueryError::Closing)
+            } else {
+                Err(QueryError::Corrupt(format!("the query died: {died}")))
+            }
+        })
+    }
+}
+
+#[async_trait]
+impl Store for EmbeddedStore {
+    async fn append(&self, request: IngestRequest) -> Result<Accepted, AppendError> {
+        self.shared.append(request).await
+    }
+
+    async fn trace(&self, trace_id: TraceId, _range: Option<TimeRange>) -> Result<Option<Trace>, QueryError> {
+        self.query(move |snapshot| search::trace(snapshot, trace_id)).await
+    }
+
+    async fn search(&self, query: TraceQuery) -> Result<TracePage, QueryError> {
+        self.query(move |snapshot| search::search(snapshot, &query)).await
+    }
+
+    async fn services(&self, range: TimeRange) -> Result<Vec<ServiceSummary>, QueryError> {
+        self.query(move |snapshot| search::services(snapshot, range)).await
+    }
+
+    async fn operations(&self, service: &str, range: TimeRange) -> Result<Vec<OperationSummary>, QueryError> {
+        let service = service.to_owned();
+        self.query(move |snapshot| search::operations(snapshot, &service, range)).await
+    }
+
+    fn health(&self) -> Health {
+        match self.shared.failure().or_else(|| self.workers.dead()) {
+            Some(reason) => Health::NotReady(reason),
+            None => Health::Ready,
+        }
+    }
+
+    fn stats(&self) -> StoreStats {
+        self.shared.stats()
+    }
+
+    async fn close(&self) {
+        self.shared.begin_close();
+        let workers = self.workers.take();
+        // The threads finish what was handed to them; waiting for them blocks.
+        let _ =
+            tokio::task::spawn_blocking(move || workers.into_iter().for_each(|worker| drop(worker.join())))
+                .await;
+    }
+}
+
+impl Drop for EmbeddedStore {
+    fn drop(&mut self) {
+        self.shared.begin_close();
+    }
+}

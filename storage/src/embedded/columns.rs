@@ -1,0 +1,224 @@
+//! Spans as columns: the form of the open segment, of a segment that is being sealed, and of what is read from a part.
+//!
+//! A row is a span. Fields that every span has are dense vectors. Attributes are *shredded*: each (key, type) pair has a column
+//! of its own that holds only the rows that have it. What does not fit a column (lists, bytes, a key that occurs twice
+//! in one span, keys beyond [`MAX_ATTRIBUTE_COLUMNS`]) is kept as received in the `residual` column.
+//! The *shape* of a row lists its attributes in the order received, so that a span is given back exactly.
+
+use laneway_proto::TraceId;
+
+use super::dictionary::Dictionary;
+
+mod blobs;
+mod shape;
+mod span;
+
+pub(super) use blobs::Blobs;
+pub(super) use shape::{Shape, ShapeItem};
+pub(super) use span::{SpanReader, parse, resource, scope};
+
+/// The most attribute columns of one segment: a sender of ever new keys must not multiply columns without bound.
+pub(super) const MAX_ATTRIBUTE_COLUMNS: usize = 256;
+
+/// A dense column of interned values.
+#[derive(Default)]
+pub(super) struct Coded {
+    pub(super) ids: Vec<u32>,
+    pub(super) values: Dictionary,
+}
+
+impl Coded {
+    /// The value of a row; nothing when the column was not read.
+    pub(super) fn get(&self, row: usize) -> &[u8] {
+        self.ids.get(row).map_or(&[], |&id| self.values.get(id))
+    }
+
+    /// The text of a row; nothing when the column was not read.
+    pub(super) fn text(&self, row: usize) -> String {
+        String::from_utf8_lossy(self.get(row)).into_owned()
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.ids.capacity() * size_of::<u32>() + self.values.memory_bytes()
+    }
+}
+
+/// The type of an attribute column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum AttributeType {
+    String,
+    Int,
+    Double,
+    Bool,
+}
+
+/// The values of an attribute column, one for each of its rows.
+pub(super) enum AttributeValues {
+    String(Coded),
+    Int(Vec<i64>),
+    Double(Vec<f64>),
+    Bool(Vec<bool>),
+}
+
+/// All attributes of one key and type.
+pub(super) struct AttributeColumn {
+    pub(super) key: String,
+    /// The rows that have the attribute, ascending.
+    pub(super) rows: Vec<u32>,
+    pub(super) values: AttributeValues,
+}
+
+impl AttributeColumn {
+    pub(super) fn new(key: String, kind: AttributeType) -> Self {
+        let values = match kind {
+            AttributeType::String => AttributeValues::String(Coded::default()),
+            AttributeType::Int => AttributeValues::Int(Vec::new()),
+            AttributeType::Double => AttributeValues::Double(Vec::new()),
+            AttributeType::Bool => AttributeValues::Bool(Vec::new()),
+        };
+        Self { key, rows: Vec::new(), values }
+    }
+
+    pub(super) fn kind(&self) -> AttributeType {
+        match self.values {
+            AttributeValues::String(_) => AttributeType::String,
+            AttributeValues::Int(_) => AttributeType::Int,
+            AttributeValues::Double(_) => AttributeType::Double,
+            AttributeValues::Bool(_) => AttributeType::Bool,
+        }
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        let keep = self.rows.partition_point(|&row| (row as usize) < rows);
+        self.rows.truncate(keep);
+        match &mut self.values {
+            AttributeValues::String(values) => values.ids.truncate(keep),
+            AttributeValues::Int(values) => values.truncate(keep),
+            AttributeValues::Double(values) => values.truncate(keep),
+            AttributeValues::Bool(values) => values.truncate(keep),
+        }
+    }
+
+    fn memory_bytes(&self) -> usize {
+        let values = match &self.values {
+            AttributeValues::String(values) => values.memory_bytes(),
+            AttributeValues::Int(values) => values.capacity() * 8,
+            AttributeValues::Double(values) => values.capacity() * 8,
+            AttributeValues::Bool(values) => values.capacity(),
+        };
+        self.key.capacity() + self.rows.capacity() * 4 + values
+    }
+}
+
+/// Spans as columns. Columns that were not asked for when a part was read are empty.
+#[derive(Default)]
+pub(super) struct Columns {
+    pub(super) trace_id: Vec<[u8; 16]>,
+    pub(super) span_id: Vec<[u8; 8]>,
+    /// Zeros for a root span.
+    pub(super) parent_span_id: Vec<[u8; 8]>,
+    pub(super) start_unix_ns: Vec<u64>,
+    /// End minus start, wrapping: negative where the end is before the start.
+    pub(super) duration_ns: Vec<i64>,
+    /// OTLP's number, known or not.
+    pub(super) kind: Vec<i32>,
+    /// OTLP's number, known or not.
+    pub(super) status: Vec<i32>,
+    pub(super) flags: Vec<u32>,
+    pub(super) dropped_attributes: Vec<u32>,
+    pub(super) dropped_events: Vec<u32>,
+    pub(super) dropped_links: Vec<u32>,
+    pub(super) name: Coded,
+    pub(super) status_message: Coded,
+    pub(super) trace_state: Coded,
+    /// The request lane, checked.
+    pub(super) lane: Coded,
+    /// An OTLP `TracesData` with one resource and nothing beneath it.
+    pub(super) resource: Coded,
+    /// An OTLP `TracesData` with one scope, of an empty resource, and nothing beneath it.
+    pub(super) scope: Coded,
+    /// See [`Shape`].
+    pub(super) shape: Coded,
+    pub(super) attributes: Vec<AttributeColumn>,
+    /// OTLP `Span` messages with nothing but attributes.
+    pub(super) residual: Blobs,
+    /// OTLP `Span` messages with nothing but events.
+    pub(super) events: Blobs,
+    /// OTLP `Span` messages with nothing but links.
+    pub(super) links: Blobs,
+}
+
+impl Columns {
+    /// How many rows. The trace id is always read.
+    pub(super) fn len(&self) -> usize {
+        self.trace_id.len()
+    }
+
+    /// The trace of a row.
+    pub(super) fn trace_id(&self, row: usize) -> Option<TraceId> {
+        TraceId::from_bytes(self.trace_id[row])
+    }
+
+    /// The duration of a row in nanoseconds; 0 where the end is before the start.
+    pub(super) fn clamped_duration_ns(&self, row: usize) -> u64 {
+        let start = self.start_unix_ns[row];
+        start.wrapping_add_signed(self.duration_ns[row]).saturating_sub(start)
+    }
+
+    /// Forgets all rows from `rows` on. Interned values stay: they cost memory until the segment is sealed, no more.
+    pub(super) fn truncate(&mut self, rows: usize) {
+        self.trace_id.truncate(rows);
+        self.span_id.truncate(rows);
+        self.parent_span_id.truncate(rows);
+        self.start_unix_ns.truncate(rows);
+        self.duration_ns.truncate(rows);
+        for column in [&mut self.kind, &mut self.status] {
+            column.truncate(rows);
+        }
+        for column in
+            [&mut self.flags, &mut self.dropped_attributes, &mut self.dropped_events, &mut self.dropped_links]
+        {
+            column.truncate(rows);
+        }
+        for column in self.coded_mut() {
+            column.ids.truncate(rows);
+        }
+        for column in &mut self.attributes {
+            column.truncate(rows);
+        }
+        for column in [&mut self.residual, &mut self.events, &mut self.links] {
+            column.truncate(rows);
+        }
+    }
+
+    fn coded_mut(&mut self) -> [&mut Coded; 7] {
+        [
+            &mut self.name,
+            &mut self.status_message,
+            &mut self.trace_state,
+            &mut self.lane,
+            &mut self.resource,
+            &mut self.scope,
+            &mut self.shape,
+        ]
+    }
+
+    /// Bytes of memory in use.
+    pub(super) fn memory_bytes(&self) -> usize {
+        let dense = 16 + 8 + 8 + 8 + 8 + 6 * 4;
+        let coded = [
+            &self.name,
+            &self.status_message,
+            &self.trace_state,
+            &self.lane,
+            &self.resource,
+            &self.scope,
+            &self.shape,
+        ];
+        self.trace_id.capacity() * dense
+            + coded.iter().map(|column| column.memory_bytes()).sum::<usize>()
+            + self.attributes.iter().map(AttributeColumn::memory_bytes).sum::<usize>()
+            + [&self.residual, &self.events, &self.links].iter().map(|b| b.memory_bytes()).sum::<usize>()
+    }
+}

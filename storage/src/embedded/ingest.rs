@@ -1,0 +1,190 @@
+//! The ingest thread: it alone appends to the open segment and its log.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use laneway_proto::otlp::reader::TracesRequest;
+use tokio::sync::oneshot;
+
+use super::segment::Segment;
+use super::shared::{Counters, Job, Shared};
+use super::view::LiveSegment;
+use super::wal::{Record, WalError, WalFile};
+use crate::store::{Accepted, AppendError};
+
+/// The most requests that share one sync.
+const GROUP_REQUESTS: usize = 64;
+/// The most bytes that share one sync.
+const GROUP_BYTES: usize = 16 /* MiB */ * 1024 * 1024;
+/// How often an idle thread looks whether its segment has grown old.
+const TICK: Duration = Duration::from_millis(250);
+/// The most segments that wait to be sealed. Beyond it ingest waits, its queue fills, and senders are refused.
+const MAX_UNSEALED: usize = 4;
+
+/// What the ingest thread owns.
+pub(super) struct Ingest {
+    shared: Arc<Shared>,
+    open: Arc<LiveSegment>,
+    log: WalFile,
+    // When the open segment got its first span.
+    since: Option<Instant>,
+}
+
+/// A request that is in the segment but not yet durable.
+struct Appended {
+    job: Job,
+    accepted: Accepted,
+}
+
+impl Ingest {
+    pub(super) fn new(shared: Arc<Shared>, open: Arc<LiveSegment>, log: WalFile) -> Self {
+        Self { shared, open, log, since: None }
+    }
+
+    /// Works until the store is closed.
+    pub(super) fn run(mut self) {
+        let _abandoned = AbandonJobs(Arc::clone(&self.shared));
+        loop {
+            let deadline = Instant::now() + TICK;
+            let deadline = self.log.next_sync().map_or(deadline, |sync| sync.min(deadline));
+            let Some(jobs) = self.shared.next_jobs(GROUP_REQUESTS, GROUP_BYTES, deadline) else { break };
+            if jobs.is_empty() {
+                self.sync_if_due();
+            } else {
+                self.commit(jobs);
+            }
+            if self.is_due() && !self.rotate() {
+                break;
+            }
+        }
+        if let Err(error) = self.log.close() {
+            tracing::error!(%error, "the write-ahead log was not closed cleanly");
+        }
+    }
+
+    /// Makes a group of requests durable with one sync, and answers them.
+    fn commit(&mut self, jobs: Vec<Job>) {
+        let (rows_before, group) = self.append_to_segment(jobs);
+        if group.is_empty() {
+            return;
+        }
+        match self.append_to_log(&group) {
+            Ok(()) => {
+                self.open.publish();
+                self.since.get_or_insert_with(Instant::now);
+                for Appended { job, accepted } in group {
+                    Counters::add(&self.shared.counters.accepted_spans, accepted.spans);
+                    Counters::add(&self.shared.counters.rejected_spans, accepted.rejected_spans);
+                    answer(job.reply, Ok(accepted));
+                }
+            }
+            Err(error) => {
+                self.open.spans.write().truncate(rows_before);
+                let reason = error.to_string();
+                if error.is_poisoned() {
+                    self.shared.fail(&reason);
+                }
+                for Appended { job, .. } in group {
+                    answer(job.reply, Err(AppendError::Unavailable(reason.clone())));
+                }
+            }
+        }
+    }
+
+    fn append_to_segment(&self, jobs: Vec<Job>) -> (usize, Vec<Appended>) {
+        let mut group = Vec::with_capacity(jobs.len());
+        let rows_before = self.open.spans.read().columns().len();
+        for job in jobs {
+            // Locked per request, so that queries get their turn.
+            let appended = self.open.spans.write().append(TracesRequest::new(&job.request.body));
+            match appended {
+                Ok(accepted) if accepted.spans == 0 => {
+                    Counters::add(&self.shared.counters.rejected_spans, accepted.rejected_spans);
+                    answer(job.reply, Ok(accepted));
+                }
+                Ok(accepted) => group.push(Appended { job, accepted }),
+                Err(error) => {
+                    Counters::add(&self.shared.counters.malformed_requests, 1);
+                    // A lazy walk does not always know the whole path of what it stumbles over; a full one does.
+                    let error = TracesRequest::new(&job.request.body).validate().err().unwrap_or(error);
+                    answer(job.reply, Err(AppendError::Malformed(error.to_string())));
+                }
+            }
+        }
+        (rows_before, group)
+    }
+
+    fn append_to_log(&mut self, group: &[Appended]) -> Result<(), WalError> {
+        let records: Vec<_> = group
+            .iter()
+            .map(|Appended { job, .. }| {
+                let body = &job.request.body;
+                let compressed = job.request.compressed.as_ref();
+                Record {
+                    compression: compressed.map(|(compression, _)| *compression),
+                    uncompressed_len: body.len() as u32,
+                    payload: compressed.map_or(body, |(_, bytes)| bytes),
+                }
+            })
+            .collect();
+        let bytes = self.log.append(&records)?;
+        Counters::add(&self.shared.counters.wal_appended_bytes, bytes);
+        let synced = self.log.sync_if_due(Instant::now())?;
+        Counters::add(&self.shared.counters.wal_syncs, u64::from(synced));
+        Ok(())
+    }
+
+    fn sync_if_due(&mut self) {
+        match self.log.sync_if_due(Instant::now()) {
+            Ok(synced) => Counters::add(&self.shared.counters.wal_syncs, u64::from(synced)),
+            Err(error) => self.shared.fail(&error.to_string()),
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        let options = &self.shared.options;
+        let Some(since) = self.since else { return false };
+        let spans = self.open.spans.read();
+        spans.columns().len() >= options.segment_max_spans
+            || spans.columns().memory_bytes() >= options.segment_max_bytes
+            || since.elapsed() >= options.segment_max_age
+    }
+
+    /// Begins a new segment; the one so far waits to be sealed. `false` when the store closes.
+    fn rotate(&mut self) -> bool {
+        if !self.shared.wait_for_sealing(MAX_UNSEALED - 1) {
+            return false;
+        }
+        // The old log must be durable as a whole before it stops being the newest.
+        if let Err(error) = self.log.sync() {
+            self.shared.fail(&error.to_string());
+            return true;
+        }
+        let number = self.open.number + 1;
+        match self.shared.wal.create(number) {
+            Ok(log) => {
+                self.log = log;
+                self.open = Arc::new(LiveSegment::new(number, Segment::default()));
+                self.since = None;
+                self.shared.change_view(|view| view.live.push(Arc::clone(&self.open)));
+            }
+            // The open segment goes on: when there is no space, its appends are refused too.
+            Err(error) => tracing::warn!(%error, "no new segment could be begun"),
+        }
+        true
+    }
+}
+
+/// However the thread ends, by a panic too: nobody must wait for it afterwards.
+struct AbandonJobs(Arc<Shared>);
+
+impl Drop for AbandonJobs {
+    fn drop(&mut self) {
+        self.0.abandon_jobs();
+    }
+}
+
+fn answer(reply: oneshot::Sender<Result<Accepted, AppendError>>, answer: Result<Accepted, AppendError>) {
+    // A sender that went away is not told; what it sent is stored all the same.
+    let _ = reply.send(answer);
+}

@@ -1,0 +1,108 @@
+//! Opening a store: recovery of what an earlier process left.
+
+use std::fs;
+use std::io;
+use std::sync::Arc;
+use std::thread;
+
+use laneway_proto::otlp::reader::TracesRequest;
+
+use super::error::OpenError;
+use super::ingest::Ingest;
+use super::layout::Layout;
+use super::part::{self, Part, PartId, SharedPart};
+use super::segment::Segment;
+use super::shared::{Counters, Shared, Workers};
+use super::view::{LiveSegment, View};
+use super::wal::{OsFs, WalDir, WalError, WalOptions};
+use super::{Options, seal};
+use crate::QueryError;
+
+pub(super) fn open(options: Options) -> Result<(Arc<Shared>, Workers), OpenError> {
+    let layout = Layout::open(&options.data_dir)?;
+    let at = |source| OpenError::DataDir { path: options.data_dir.clone(), source };
+    let wal_options = WalOptions { sync: options.wal_sync, ..WalOptions::default() };
+    let wal = WalDir::open(OsFs, &layout.wal, wal_options)?;
+    let parts = open_parts(&layout).map_err(at)??;
+    let mut live = Vec::new();
+    let mut newest = parts.iter().map(|part| part.id().last_segment).max().unwrap_or_default();
+    let mut recovered_spans = 0;
+    for log in wal.list()? {
+        newest = newest.max(log.segment);
+        if parts.iter().any(|part| part.id().covers_segment(log.segment)) {
+            // Its part was committed, and the process ended before the log was released.
+            wal.release(log.segment)?;
+            continue;
+        }
+        let segment = replay(&wal, log.segment)?;
+        recovered_spans += segment.columns().len() as u64;
+        live.push(Arc::new(LiveSegment::new(log.segment, segment)));
+    }
+    let log = wal.create(newest + 1)?;
+    let open = Arc::new(LiveSegment::new(newest + 1, Segment::default()));
+    live.push(Arc::clone(&open));
+    let shared = Arc::new(Shared::new(options, layout, wal, View { live, parts }));
+    Counters::add(&shared.counters.recovered_spans, recovered_spans);
+    let ingest = Ingest::new(Arc::clone(&shared), open, log);
+    let sealing = Arc::clone(&shared);
+    let workers =
+        vec![spawn("ingest", move || ingest.run())?, spawn("sealing", move || seal::run(&sealing))?];
+    Ok((shared, Workers::new(workers)))
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>, OpenError> {
+    thread::Builder::new().name(name.to_owned()).spawn(work).map_err(OpenError::Thread)
+}
+
+/// Opens all parts; those that another one replaced are removed.
+fn open_parts(layout: &Layout) -> io::Result<Result<Vec<SharedPart>, QueryError>> {
+    let mut ids = Vec::new();
+    for entry in fs::read_dir(&layout.parts)? {
+        // Files of others are left alone.
+        ids.extend(entry?.file_name().to_str().and_then(PartId::from_dir_name));
+    }
+    ids.sort();
+    let (kept, replaced): (Vec<PartId>, Vec<PartId>) =
+        ids.iter().partition(|id| !ids.iter().any(|other| other.covers(**id)));
+    for id in replaced {
+        fs::remove_dir_all(part::dir_of(&layout.parts, id))?;
+    }
+    Ok(kept.into_iter().map(|id| Part::open(&part::dir_of(&layout.parts, id), id).map(Arc::new)).collect())
+}
+
+fn replay(wal: &WalDir, number: u64) -> Result<Segment, WalError> {
+    let mut segment = Segment::default();
+    let mut replay = wal.replay(number)?;
+    let mut unreadable = 0u64;
+    for record in &mut replay {
+        let record = record?;
+        let inflated = record
+            .compression
+            .map(|compression| compression.inflate(&record.payload, record.uncompressed_len as usize));
+        let appended = match &inflated {
+            None => segment.append(TracesRequest::new(&record.payload)).is_ok(),
+            Some(Ok(body)) => segment.append(TracesRequest::new(body)).is_ok(),
+            Some(Err(_)) => false,
+        };
+        unreadable += u64::from(!appended);
+    }
+    let end = replay.end();
+    let spans = segment.columns().len();
+    tracing::info!(
+        segment = number,
+        spans,
+        requests = end.records,
+        cut_bytes = end.cut_bytes,
+        "log replayed"
+    );
+    if end.corrupt.places > 0 || unreadable > 0 {
+        tracing::error!(
+            segment = number,
+            damaged_places = end.corrupt.places,
+            damaged_bytes = end.corrupt.bytes,
+            unreadable_requests = unreadable,
+            "a log is damaged: acknowledged spans are lost"
+        );
+    }
+    Ok(segment)
+}

@@ -1,0 +1,236 @@
+//! Answering the query model from a snapshot.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasher, Hash};
+
+use foldhash::fast::RandomState;
+use hashbrown::HashSet;
+use laneway_proto::{Lane, TraceId};
+
+use super::columns::{Columns, resource};
+use super::part::{Field, Projection};
+use super::scan;
+use super::view::{Snapshot, Source};
+use crate::QueryError;
+use crate::model::{Resource, SpanKind, StatusCode, Trace, is_entry};
+use crate::query::{
+    OperationSummary, Red, ServiceSummary, SpanFilter, TimeRange, TraceCursor, TracePage, TraceQuery,
+    TraceSummary,
+};
+
+/// All spans of a trace.
+pub(super) fn trace(snapshot: &Snapshot, trace_id: TraceId) -> Result<Option<Trace>, QueryError> {
+    Ok(Trace::new(snapshot.spans_of_trace(trace_id, &Projection::all())?))
+}
+
+/// A page of matching traces.
+///
+/// Sources are scanned from the newest on, and only until the best candidates cannot be beaten by older sources.
+pub(super) fn search(snapshot: &Snapshot, query: &TraceQuery) -> Result<TracePage, QueryError> {
+    let mut range = query.range;
+    if let Some(cursor) = query.cursor {
+        range.end_unix_ns = range.end_unix_ns.min(cursor.start_unix_ns);
+    }
+    let projection = scan::projection(&query.filter);
+    let sources = snapshot.newest_first(range);
+    let mut sources = sources.iter().peekable();
+    let mut candidates = Candidates::default();
+    let mut page = TracePage { traces: Vec::new(), next: None };
+    let mut last = None;
+    loop {
+        let newest = candidates.newest();
+        if let Some((bounds, source)) =
+            sources.next_if(|(bounds, _)| newest.is_none_or(|best| best.start_unix_ns <= bounds.end_unix_ns))
+        {
+            debug_assert!(bounds.overlaps(&range));
+            candidates.add(source, &query.filter, &projection, range, query.cursor)?;
+            continue;
+        }
+        let Some(place) = candidates.pop() else { return Ok(page) };
+        // With a cursor, sources that begin behind it are not scanned: a trace with a newer matching span was on an earlier page,
+        // and only the whole trace can tell.
+        let projection = if query.cursor.is_some() { Projection::all() } else { summary_projection() };
+        let Some(trace) = Trace::new(snapshot.spans_of_trace(place.trace_id, &projection)?) else { continue };
+        if query.cursor.is_some() && newest_match(&trace, query) != Some(place.start_unix_ns) {
+            continue;
+        }
+        if page.traces.len() == query.limit {
+            page.next = last;
+            return Ok(page);
+        }
+        page.traces.push(TraceSummary::of(&trace));
+        last = Some(place);
+    }
+}
+
+/// What a [`TraceSummary`] is made of.
+fn summary_projection() -> Projection {
+    Projection::of([
+        Field::TraceId,
+        Field::SpanId,
+        Field::ParentSpanId,
+        Field::Timestamp,
+        Field::Duration,
+        Field::SpanName,
+        Field::StatusCode,
+        Field::Lane,
+        Field::Resource,
+    ])
+}
+
+fn newest_match(trace: &Trace, query: &TraceQuery) -> Option<u64> {
+    let matching = trace.spans.iter().filter(|span| query.filter.matches(span));
+    matching.map(|span| span.start_unix_ns).filter(|start| query.range.contains(*start)).max()
+}
+
+/// Traces with a matching span, by the newest one that was seen.
+#[derive(Default)]
+struct Candidates {
+    places: BTreeSet<TraceCursor>,
+    // Also those that were taken already.
+    starts: HashMap<TraceId, u64>,
+}
+
+impl Candidates {
+    fn add(
+        &mut self,
+        source: &Source,
+        filter: &SpanFilter,
+        projection: &Projection,
+        range: TimeRange,
+        cursor: Option<TraceCursor>,
+    ) -> Result<(), QueryError> {
+        source.read(projection, |columns, rows| {
+            let matches = scan::matching(filter, columns, rows);
+            for row in (0..rows).filter(|&row| matches[row] && range.contains(columns.start_unix_ns[row])) {
+                let Some(trace_id) = columns.trace_id(row) else { continue };
+                let place = TraceCursor { start_unix_ns: columns.start_unix_ns[row], trace_id };
+                if cursor.is_none_or(|cursor| place < cursor) {
+                    self.insert(place);
+                }
+            }
+        })
+    }
+
+    fn insert(&mut self, place: TraceCursor) {
+        match self.starts.get_mut(&place.trace_id) {
+            Some(start) if *start >= place.start_unix_ns => {}
+            Some(start) => {
+                self.places.remove(&TraceCursor { start_unix_ns: *start, ..place });
+                *start = place.start_unix_ns;
+                self.places.insert(place);
+            }
+            None => {
+                self.starts.insert(place.trace_id, place.start_unix_ns);
+                self.places.insert(place);
+            }
+        }
+    }
+
+    fn newest(&self) -> Option<TraceCursor> {
+        self.places.last().copied()
+    }
+
+    fn pop(&mut self) -> Option<TraceCursor> {
+        self.places.pop_last()
+    }
+}
+
+/// The services of a range.
+pub(super) fn services(snapshot: &Snapshot, range: TimeRange) -> Result<Vec<ServiceSummary>, QueryError> {
+    #[derive(Default)]
+    struct Service {
+        lanes: BTreeSet<Lane>,
+        instances: BTreeSet<String>,
+        red: Red,
+    }
+    let mut services = BTreeMap::<String, Service>::new();
+    let fields = [Field::Lane, Field::ParentSpanId];
+    let key = |columns: &Columns, row: usize| {
+        let kind = SpanKind::from_otlp(columns.kind[row]);
+        (columns.lane.ids[row], is_entry(kind, columns.parent_span_id[row] != [0; 8]))
+    };
+    each_group(
+        snapshot,
+        range,
+        &fields,
+        |_| true,
+        key,
+        |columns, resource, (lane, is_entry), red| {
+            let service = services.entry(resource.service_name().to_owned()).or_default();
+            service.lanes.insert(Lane::new(&columns.lane.values.text(lane)).unwrap_or_default());
+            service.instances.insert(resource.instance_id().to_owned());
+            if is_entry {
+                service.red.merge(red);
+            }
+        },
+    )?;
+    let summary = |(name, service): (String, Service)| ServiceSummary {
+        name,
+        lanes: service.lanes.into_iter().collect(),
+        instances: service.instances.len(),
+        red: service.red,
+    };
+    Ok(services.into_iter().map(summary).collect())
+}
+
+/// The operations of a service in a range.
+pub(super) fn operations(
+    snapshot: &Snapshot,
+    service: &str,
+    range: TimeRange,
+) -> Result<Vec<OperationSummary>, QueryError> {
+    let mut operations = BTreeMap::<(String, SpanKind), Red>::new();
+    let key = |columns: &Columns, row: usize| (columns.name.ids[row], SpanKind::from_otlp(columns.kind[row]));
+    let is_wanted = |resource: &Resource| resource.service_name() == service;
+    each_group(snapshot, range, &[Field::SpanName], is_wanted, key, |columns, _, (name, kind), red| {
+        operations.entry((columns.name.values.text(name).into_owned(), kind)).or_default().merge(red);
+    })?;
+    Ok(operations.into_iter().map(|((name, kind), red)| OperationSummary { name, kind, red }).collect())
+}
+
+/// Counts the spans that start within the range, each once however often it was received, in groups of equal resource and
+/// equal key; visits each group of each source. Names are looked at per group, not per span.
+fn each_group<K: Hash + Eq + Copy>(
+    snapshot: &Snapshot,
+    range: TimeRange,
+    fields: &[Field],
+    is_wanted: impl Fn(&Resource) -> bool,
+    key: impl Fn(&Columns, usize) -> K,
+    mut visit: impl FnMut(&Columns, &Resource, K, &Red),
+) -> Result<(), QueryError> {
+    let always = [
+        Field::TraceId,
+        Field::SpanId,
+        Field::Timestamp,
+        Field::Duration,
+        Field::SpanKind,
+        Field::StatusCode,
+        Field::Resource,
+    ];
+    let projection = Projection::of(always.into_iter().chain(fields.iter().copied()));
+    let hasher = RandomState::default();
+    let mut seen = HashSet::new();
+    for (_, source) in snapshot.newest_first(range) {
+        source.read(&projection, |columns, rows| {
+            let values = &columns.resource.values;
+            let resources =
+                values.ids().map(|id| resource(values.get(id)).unwrap_or_default()).collect::<Vec<_>>();
+            let wanted = resources.iter().map(&is_wanted).collect::<Vec<_>>();
+            let mut groups = HashMap::<(u32, K), Red, RandomState>::default();
+            for row in (0..rows).filter(|&row| range.contains(columns.start_unix_ns[row])) {
+                let resource = columns.resource.ids[row];
+                let identity = (columns.trace_id[row], columns.span_id[row], columns.start_unix_ns[row]);
+                if wanted[resource as usize] && seen.insert(hasher.hash_one(identity)) {
+                    let is_error = columns.status[row] == StatusCode::Error.to_otlp();
+                    let red = groups.entry((resource, key(columns, row))).or_default();
+                    red.record(columns.clamped_duration_ns(row), is_error);
+                }
+            }
+            for ((resource, key), red) in &groups {
+                visit(columns, &resources[*resource as usize], *key, red);
+            }
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,76 @@
+use super::super::columns::SpanReader;
+use super::*;
+use crate::model::{Span, Value, to_otlp};
+use crate::testing::{attribute, span};
+
+fn append(segment: &mut Segment, spans: &[Span]) {
+    let bytes = to_otlp::traces_data(spans);
+    segment.append(TracesRequest::new(&bytes)).unwrap();
+}
+
+fn read(segment: &Segment) -> Vec<Span> {
+    let mut reader = SpanReader::new(segment.columns());
+    (0..segment.columns().len()).map(|row| reader.span(row).unwrap()).collect()
+}
+
+#[test]
+fn attributes_keep_type_order_and_repetition() {
+    let values = [
+        attribute("a", 1i64),
+        attribute("list", Value::Array(vec![Value::Int(1), Value::Empty])),
+        attribute("a", "text"),
+        attribute("a", 2i64),
+        attribute("", true),
+        attribute("a", 0.5),
+        attribute("bytes", Value::Bytes(vec![0, 255])),
+        attribute("none", Value::Empty),
+    ];
+    let one = span("x").with(|span| span.attributes = values.to_vec()).build();
+    let other = span("y").attribute("a", 3i64).build();
+    let mut segment = Segment::default();
+    append(&mut segment, &[one.clone(), other.clone()]);
+    assert_eq!(read(&segment), [one, other]);
+}
+
+#[test]
+fn columns_are_bounded_and_nothing_is_lost_beyond() {
+    let spans: Vec<Span> = (0..MAX_ATTRIBUTE_COLUMNS as u64 + 50)
+        .map(|i| span("x").id(i + 1).attribute(&format!("key-{i}"), i as i64).build())
+        .collect();
+    let mut segment = Segment::default();
+    append(&mut segment, &spans);
+    assert_eq!(segment.columns().attributes.len(), MAX_ATTRIBUTE_COLUMNS);
+    assert_eq!(read(&segment), spans);
+}
+
+#[test]
+fn what_is_taken_back_is_gone_and_what_follows_is_right() {
+    let spans: Vec<Span> = (1..=20u64)
+        .map(|i| {
+            let one = span("x").id(i).attribute("n", i as i64).attribute("s", &*format!("{}", i % 3));
+            one.event("e", vec![attribute("n", i as i64)]).build()
+        })
+        .collect();
+    let mut segment = Segment::default();
+    append(&mut segment, &spans[..10]);
+    append(&mut segment, &spans[..15]);
+    segment.truncate(10);
+    append(&mut segment, &spans[10..]);
+    assert_eq!(read(&segment), spans);
+}
+
+#[test]
+fn the_lane_is_the_first_valid_one_in_order_of_trust() {
+    for (attributes, lane) in [
+        (vec![], "base"),
+        (vec![("lane", "grey-v2")], "grey-v2"),
+        (vec![("dubbo.tag", "tagged"), ("service-lane", "polaris")], "polaris"),
+        (vec![("x-mse-tag", "grey"), ("lane", "Not A Lane")], "grey"),
+        (vec![("lane", "a"), ("service-lane", "b")], "a"),
+    ] {
+        let one = attributes.iter().fold(span("x"), |span, (key, value)| span.attribute(key, *value)).build();
+        let mut segment = Segment::default();
+        append(&mut segment, &[one]);
+        assert_eq!(read(&segment)[0].lane.as_str(), lane, "{attributes:?}");
+    }
+}

@@ -1,0 +1,297 @@
+//! What the threads of a store share.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex, RwLock};
+use tokio::sync::oneshot;
+
+use super::Options;
+use super::layout::Layout;
+use super::part::SharedPart;
+use super::view::{LiveSegment, View};
+use super::wal::WalDir;
+use crate::store::{Accepted, AppendError, IngestRequest, StoreStats};
+
+/// What a sender is told to wait when the store is over its memory budget: a few group commits.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// A request on its way to the log.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) request: IngestRequest,
+    pub(super) reply: oneshot::Sender<Result<Accepted, AppendError>>,
+}
+
+/// The state of a store.
+pub(super) struct Shared {
+    pub(super) options: Options,
+    pub(super) layout: Layout,
+    pub(super) wal: WalDir,
+    pub(super) counters: Counters,
+    view: RwLock<Arc<View>>,
+    queue: Mutex<Queue>,
+    // Signalled when a job arrives or the store closes.
+    queue_changed: Condvar,
+    // Signalled when a segment waits to be sealed, was sealed, or the store closes. Belongs to `queue`'s mutex too.
+    segments_changed: Condvar,
+    // Why the store cannot make anything durable any more.
+    failure: Mutex<Option<String>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    closing: bool,
+}
+
+/// Figures for [`StoreStats`].
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) accepted_spans: AtomicU64,
+    pub(super) rejected_spans: AtomicU64,
+    pub(super) malformed_requests: AtomicU64,
+    pub(super) overloaded_requests: AtomicU64,
+    pub(super) pending_bytes: AtomicUsize,
+    pub(super) wal_appended_bytes: AtomicU64,
+    pub(super) wal_syncs: AtomicU64,
+    pub(super) recovered_spans: AtomicU64,
+}
+
+impl Counters {
+    pub(super) fn add(counter: &AtomicU64, by: u64) {
+        counter.fetch_add(by, Ordering::Relaxed);
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("options", &self.options).field("stats", &self.stats()).finish()
+    }
+}
+
+impl Shared {
+    pub(super) fn new(options: Options, layout: Layout, wal: WalDir, view: View) -> Self {
+        Self {
+            options,
+            layout,
+            wal,
+            counters: Counters::default(),
+            view: RwLock::new(Arc::new(view)),
+            queue: Mutex::default(),
+            queue_changed: Condvar::new(),
+            segments_changed: Condvar::new(),
+            failure: Mutex::default(),
+        }
+    }
+
+    /// All spans, as of now.
+    pub(super) fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view.read())
+    }
+
+    /// Replaces the view by a changed one.
+    pub(super) fn change_view(&self, change: impl FnOnce(&mut View)) {
+        let mut view = self.view.write();
+        let mut changed = View::clone(&view);
+        change(&mut changed);
+        *view = Arc::new(changed);
+        drop(view);
+        // Taking the mutex orders this signal behind a waiter's look at the view.
+        drop(self.queue.lock());
+        self.segments_changed.notify_all();
+    }
+
+    /// Hands a request to the ingest thread and waits until it is durable.
+    pub(super) async fn append(&self, request: IngestRequest) -> Result<Accepted, AppendError> {
+        if let Some(reason) = self.failure() {
+            return Err(AppendError::Unavailable(reason));
+        }
+        let bytes = request.body.len() + request.compressed.as_ref().map_or(0, |(_, bytes)| bytes.len());
+        let _lease = self.lease(bytes)?;
+        let answer = self.enqueue(request)?;
+        answer
+            .await
+            .unwrap_or_else(|_| Err(AppendError::Unavailable("the ingest thread has ended".to_owned())))
+    }
+
+    pub(super) fn enqueue(
+        &self,
+        request: IngestRequest,
+    ) -> Result<oneshot::Receiver<Result<Accepted, AppendError>>, AppendError> {
+        let (reply, answer) = oneshot::channel();
+        let mut queue = self.queue.lock();
+        if queue.closing {
+            return Err(AppendError::Unavailable("the store is closing".to_owned()));
+        }
+        queue.jobs.push_back(Job { request, reply });
+        drop(queue);
+        self.queue_changed.notify_one();
+        Ok(answer)
+    }
+
+    /// Nobody takes jobs any more: those that wait are given up, which their senders learn, and no more are let in.
+    pub(super) fn abandon_jobs(&self) {
+        let mut queue = self.queue.lock();
+        queue.closing = true;
+        let jobs = std::mem::take(&mut queue.jobs);
+        drop(queue);
+        drop(jobs);
+        self.segments_changed.notify_all();
+    }
+
+    fn lease(&self, bytes: usize) -> Result<Lease<'_>, AppendError> {
+        let pending = &self.counters.pending_bytes;
+        let before = pending.fetch_add(bytes, Ordering::Relaxed);
+        let lease = Lease { pending, bytes };
+        // A request that is larger than the whole budget is let in when it is alone: it could never be sent otherwise.
+        if before > 0 && before + bytes > self.options.ingest_memory_bytes {
+            Counters::add(&self.counters.overloaded_requests, 1);
+            return Err(AppendError::Overloaded { retry_after: RETRY_AFTER });
+        }
+        Ok(lease)
+    }
+
+    /// The next jobs, up to a number and a sum of bytes; waits for one until `deadline`. `None` when the store is closed and
+    /// all jobs are taken.
+    pub(super) fn next_jobs(
+        &self,
+        most: usize,
+        most_bytes: usize,
+        deadline: std::time::Instant,
+    ) -> Option<Vec<Job>> {
+        let mut queue = self.queue.lock();
+        while queue.jobs.is_empty() && !queue.closing {
+            if self.queue_changed.wait_until(&mut queue, deadline).timed_out() {
+                return Some(Vec::new());
+            }
+        }
+        if queue.jobs.is_empty() {
+            return None;
+        }
+        let (mut jobs, mut bytes) = (Vec::new(), 0);
+        while let Some(job) = queue.jobs.front()
+            && jobs.len() < most
+            && (jobs.is_empty() || bytes + job.request.body.len() <= most_bytes)
+        {
+            bytes += job.request.body.len();
+            jobs.extend(queue.jobs.pop_front());
+        }
+        Some(jobs)
+    }
+
+    /// The oldest segment that waits to be sealed; waits for one. `None` when the store closes.
+    pub(super) fn next_to_seal(&self) -> Option<Arc<LiveSegment>> {
+        let mut queue = self.queue.lock();
+        loop {
+            if queue.closing {
+                return None;
+            }
+            if let [oldest, .., _open] = self.view().live.as_slice() {
+                return Some(Arc::clone(oldest));
+            }
+            self.segments_changed.wait(&mut queue);
+        }
+    }
+
+    /// Waits until at most `most` segments wait to be sealed; `false` when the store closes instead.
+    pub(super) fn wait_for_sealing(&self, most: usize) -> bool {
+        let mut queue = self.queue.lock();
+        while self.view().live.len() > most + 1 {
+            if queue.closing {
+                return false;
+            }
+            self.segments_changed.wait(&mut queue);
+        }
+        true
+    }
+
+    /// Waits for some time; `false` when the store closes meanwhile.
+    pub(super) fn pause(&self, time: Duration) -> bool {
+        let mut queue = self.queue.lock();
+        let deadline = std::time::Instant::now() + time;
+        while !queue.closing {
+            if self.segments_changed.wait_until(&mut queue, deadline).timed_out() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// No job is taken from now on; those that wait are finished.
+    pub(super) fn begin_close(&self) {
+        self.queue.lock().closing = true;
+        self.queue_changed.notify_all();
+        self.segments_changed.notify_all();
+    }
+
+    /// Records that nothing can be made durable any more; the first reason stays.
+    pub(super) fn fail(&self, reason: &str) {
+        let mut failure = self.failure.lock();
+        if failure.is_none() {
+            tracing::error!(reason, "the store stops accepting spans");
+            *failure = Some(reason.to_owned());
+        }
+    }
+
+    pub(super) fn failure(&self) -> Option<String> {
+        self.failure.lock().clone()
+    }
+
+    pub(super) fn stats(&self) -> StoreStats {
+        let counters = &self.counters;
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let view = self.view();
+        StoreStats {
+            accepted_spans: get(&counters.accepted_spans),
+            rejected_spans: get(&counters.rejected_spans),
+            malformed_requests: get(&counters.malformed_requests),
+            overloaded_requests: get(&counters.overloaded_requests),
+            pending_bytes: counters.pending_bytes.load(Ordering::Relaxed) as u64,
+            unsealed_spans: view.live.iter().map(|segment| segment.visible_rows() as u64).sum(),
+            parts: view.parts.len() as u64,
+            part_spans: view.parts.iter().map(|part: &SharedPart| part.rows() as u64).sum(),
+            part_bytes: view.parts.iter().map(|part| part.bytes()).sum(),
+            wal_bytes: self.wal.disk_bytes().unwrap_or_default(),
+            wal_appended_bytes: get(&counters.wal_appended_bytes),
+            wal_syncs: get(&counters.wal_syncs),
+            recovered_spans: get(&counters.recovered_spans),
+        }
+    }
+}
+
+/// Bytes of the memory budget; given back when dropped, also when the sender goes away.
+struct Lease<'a> {
+    pending: &'a AtomicUsize,
+    bytes: usize,
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        self.pending.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// The threads of a store.
+#[derive(Debug)]
+pub(super) struct Workers(Mutex<Vec<JoinHandle<()>>>);
+
+impl Workers {
+    pub(super) fn new(workers: Vec<JoinHandle<()>>) -> Self {
+        Self(Mutex::new(workers))
+    }
+
+    /// Says so when a thread has ended though nobody asked it to.
+    pub(super) fn dead(&self) -> Option<String> {
+        let workers = self.0.lock();
+        let dead = workers.iter().find(|worker| worker.is_finished())?;
+        Some(format!("the {} thread died", dead.thread().name().unwrap_or("store's")))
+    }
+
+    pub(super) fn take(&self) -> Vec<JoinHandle<()>> {
+        std::mem::take(&mut self.0.lock())
+    }
+}

@@ -1,0 +1,19 @@
+//! What Laneway stores and how it is asked for, independent of any wire format or backend.
+//!
+//! - [`model`]: spans, resources, attribute values.
+//! - [`query`]: one query model, to which every dialect (native, Jaeger, ...) is translated.
+//! - [`Store`]: the contract of a backend.
+//! - [`embedded`]: the backend on local disk.
+//!
+//! A backend knows no dialect, and no wire type appears here.
+
+mod compression;
+pub mod embedded;
+pub mod model;
+pub mod query;
+mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
+pub use compression::InflateError;
+pub use store::{Accepted, AppendError, Compression, Health, IngestRequest, QueryError, Store, StoreStats};

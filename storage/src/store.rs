@@ -1,0 +1,141 @@
+//! The contract of a backend.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use laneway_proto::TraceId;
+
+use crate::model::Trace;
+use crate::query::{OperationSummary, ServiceSummary, TimeRange, TracePage, TraceQuery};
+
+/// How received bytes are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Compression {
+    /// RFC 1952.
+    Gzip,
+    /// RFC 8878.
+    Zstd,
+}
+
+/// A trace request that arrived: an OTLP `ExportTraceServiceRequest`, not yet decoded.
+#[derive(Debug, Clone)]
+pub struct IngestRequest {
+    /// The protobuf bytes, not compressed.
+    pub body: Bytes,
+    /// The same bytes as they were received, where they were compressed: logging these costs less.
+    pub compressed: Option<(Compression, Bytes)>,
+}
+
+/// What became of an appended request. By the time it is returned, it is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Accepted {
+    /// Spans that are stored.
+    pub spans: u64,
+    /// Spans that were refused because their trace id or span id is absent or zero.
+    pub rejected_spans: u64,
+}
+
+/// Why a request was not appended. Nothing of it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// The bytes are not a valid request; sending them again is useless.
+    #[error("{0}")]
+    Malformed(String),
+    /// Too much is under way; the sender should try again after this long.
+    #[error("ingest is over its memory budget")]
+    Overloaded {
+        /// How long to wait.
+        retry_after: Duration,
+    },
+    /// The store cannot make anything durable at present (disk full, failed sync, shutting down).
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// Why a query has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// Stored data could not be read.
+    #[error("stored data could not be read: {0}")]
+    Io(#[from] std::io::Error),
+    /// Stored data is not what was written.
+    #[error("stored data is corrupt: {0}")]
+    Corrupt(String),
+    /// The work was cancelled because the store is closing.
+    #[error("the store is closing")]
+    Closing,
+}
+
+/// Whether the store can do its work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// It accepts and answers.
+    Ready,
+    /// It does not accept spans, for this reason; it may still answer queries.
+    NotReady(String),
+}
+
+/// Figures of a store at one instant; counters begin at 0 when the store is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StoreStats {
+    /// Spans accepted since the store was opened.
+    pub accepted_spans: u64,
+    /// Spans refused since then, because their ids are absent or zero.
+    pub rejected_spans: u64,
+    /// Requests refused since then as malformed.
+    pub malformed_requests: u64,
+    /// Requests refused since then for lack of memory budget.
+    pub overloaded_requests: u64,
+    /// Bytes of requests that wait to become durable, now.
+    pub pending_bytes: u64,
+    /// Spans in memory that are durable in the log but not yet in a part, now.
+    pub unsealed_spans: u64,
+    /// Parts, now.
+    pub parts: u64,
+    /// Spans in parts, now.
+    pub part_spans: u64,
+    /// Bytes of parts on disk, now.
+    pub part_bytes: u64,
+    /// Bytes of the write-ahead log on disk, now.
+    pub wal_bytes: u64,
+    /// Bytes appended to the write-ahead log since the store was opened.
+    pub wal_appended_bytes: u64,
+    /// Syncs of the write-ahead log since then.
+    pub wal_syncs: u64,
+    /// Spans that were restored from the log when the store was opened.
+    pub recovered_spans: u64,
+}
+
+/// Where spans are kept.
+///
+/// Every backend has the same meaning, defined by [`SpanFilter::matches`](crate::query::SpanFilter::matches) and the
+/// functions of [`query`](crate::query), and passes the same tests.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Stores the spans of a request, all or none. They are durable, and visible to queries, when this returns.
+    async fn append(&self, request: IngestRequest) -> Result<Accepted, AppendError>;
+
+    /// All known spans of a trace; `None` when there is none.
+    ///
+    /// `range` is a hint that all of its spans start within; a store may look elsewhere too.
+    async fn trace(&self, trace_id: TraceId, range: Option<TimeRange>) -> Result<Option<Trace>, QueryError>;
+
+    /// A page of the traces that match.
+    async fn search(&self, query: TraceQuery) -> Result<TracePage, QueryError>;
+
+    /// The services with a span that started within the range, by name.
+    async fn services(&self, range: TimeRange) -> Result<Vec<ServiceSummary>, QueryError>;
+
+    /// The operations of a service with a span that started within the range, by name and kind.
+    async fn operations(&self, service: &str, range: TimeRange) -> Result<Vec<OperationSummary>, QueryError>;
+
+    /// Whether the store can do its work.
+    fn health(&self) -> Health;
+
+    /// Its figures.
+    fn stats(&self) -> StoreStats;
+
+    /// Stops accepting, makes what is under way durable, and releases the data. Later calls fail.
+    async fn close(&self);
+}
