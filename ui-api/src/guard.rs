@@ -1,0 +1,117 @@
+//! What holds for every request: limits, no panic, errors in the dialect's envelope, security headers.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::api::Api;
+use crate::error::ApiError;
+use crate::jaeger;
+
+#[cfg(test)]
+mod tests;
+
+/// Whose envelope an error goes into.
+#[derive(Debug, Clone, Copy)]
+enum Dialect {
+    Native,
+    Jaeger,
+}
+
+impl Dialect {
+    fn of(uri: &Uri) -> Self {
+        match uri.path().strip_prefix("/api/") {
+            Some(rest) if rest != "v1" && !rest.starts_with("v1/") => Self::Jaeger,
+            _ => Self::Native,
+        }
+    }
+
+    fn response(self, error: ApiError) -> Response {
+        match self {
+            Self::Native => error.into_response(),
+            Self::Jaeger => jaeger::JaegerError::from(error).into_response(),
+        }
+    }
+}
+
+pub(crate) async fn no_such_route(uri: Uri) -> Response {
+    Dialect::of(&uri).response(ApiError::NoSuchRoute)
+}
+
+pub(crate) async fn method_not_allowed(uri: Uri) -> Response {
+    Dialect::of(&uri).response(ApiError::MethodNotAllowed)
+}
+
+/// The layer around all routes.
+pub(crate) async fn guard(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+    let uri = request.uri().clone();
+    let mut response = match answer(&api, request, next).await {
+        Ok(response) => response,
+        Err(error) => Dialect::of(&uri).response(error),
+    };
+    for (name, value) in SECURITY_HEADERS {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// On every answer that does not say otherwise. Names and values in an answer come from whoever can send spans: no
+/// browser may take them for a page, and no cache may keep them.
+const SECURITY_HEADERS: [(HeaderName, &str); 3] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::CACHE_CONTROL, "no-store"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+];
+
+async fn answer(api: &Api, request: Request, next: Next) -> Result<Response, ApiError> {
+    let uri = request.uri();
+    let limit = api.limits.uri_bytes;
+    if uri.path_and_query().is_some_and(|text| text.as_str().len() > limit) {
+        return Err(ApiError::UriTooLong { limit });
+    }
+    let limit = api.limits.body_bytes;
+    if announced_body_bytes(&request).is_some_and(|length| length > limit as u64) {
+        return Err(ApiError::BodyTooLarge { limit });
+    }
+    let path = uri.path().to_owned();
+    let answer = async {
+        // The semaphore is never closed. Whoever stops waiting gives its place up.
+        let _slot = match path.starts_with("/api/") {
+            true => api.query_slots.acquire().await.ok(),
+            false => None,
+        };
+        catch_panic(next.run(request)).await
+    };
+    match tokio::time::timeout(api.limits.timeout, answer).await {
+        Ok(Some(response)) => Ok(response),
+        Ok(None) => {
+            tracing::error!(path, "a request panicked");
+            Err(ApiError::Internal)
+        }
+        Err(_) => Err(ApiError::Timeout(api.limits.timeout.as_millis())),
+    }
+}
+
+/// No route reads a body, so a short one is harmless; a long one is refused before it is sent.
+fn announced_body_bytes(request: &Request) -> Option<u64> {
+    request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// The future's output, or `None` when it panicked: the connection, and the requests beside it, live on.
+async fn catch_panic<F: Future>(future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    // Unwind safe: after a panic the future is only dropped, and no handler shares state that it could leave half
+    // changed but the store, which guards its own.
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+        Ok(poll) => poll.map(Some),
+        Err(_) => Poll::Ready(None),
+    })
+    .await
+}

@@ -1,0 +1,39 @@
+//! Where to go from here.
+
+use axum::Json;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The entry points of this server.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Index {
+    #[schema(example = "laneway")]
+    name: &'static str,
+    version: &'static str,
+    /// Paths, and what is found there.
+    #[serde(rename = "entryPoints")]
+    entry_points: &'static [EntryPoint],
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct EntryPoint {
+    path: &'static str,
+    what: &'static str,
+}
+
+const ENTRY_POINTS: &[EntryPoint] = &[
+    EntryPoint { path: "/api/v1/openapi.json", what: "the description of all routes" },
+    EntryPoint { path: "/api/v1/services", what: "services of the last hour" },
+    EntryPoint { path: "/api/v1/traces", what: "traces of the last hour" },
+    EntryPoint { path: "/api/services", what: "Jaeger's JSON API" },
+    EntryPoint { path: "/healthz", what: "alive" },
+    EntryPoint { path: "/readyz", what: "able to accept spans" },
+    EntryPoint { path: "/metrics", what: "figures of the process, for Prometheus" },
+];
+
+/// The entry points of this server.
+#[utoipa::path(get, path = "/", tag = "operation", 
+    responses((status = 200, description = "Paths.", body = Index)))]
+pub(crate) async fn index() -> Json<Index> {
+    Json(Index { name: "laneway", version: env!("CARGO_PKG_VERSION"), entry_points: ENTRY_POINTS })
+}

@@ -1,0 +1,44 @@
+//! The HTTP query API of Laneway and its dialects.
+//!
+//! [`router`] makes an [`axum::Router`] of an [`Api`]; whoever has a listener serves it. Every dialect is translated
+//! here to the one query model of [`laneway_storage::query`], and the answers back to that dialect's JSON:
+//!
+//! | path | dialect |
+//! | --- | --- |
+//! | `/api/v1/...` | native; described by `/api/v1/openapi.json` |
+//! | `/api/services`, `/api/operations`, `/api/traces`, ... | Jaeger's JSON API, as its page and Grafana call it |
+//! | `/healthz`, `/readyz`, `/metrics` | for whoever operates Laneway |
+//!
+//! No request changes anything, and none has a body.
+
+mod api;
+mod compute;
+mod error;
+mod guard;
+mod health;
+mod index;
+mod jaeger;
+mod native;
+mod openapi;
+mod params;
+mod tags;
+#[cfg(test)]
+mod testing;
+
+pub use api::{Api, Limits};
+pub use openapi::openapi_json;
+
+use std::sync::Arc;
+
+use axum::{Router, middleware};
+
+/// The routes of the query API, each with its security headers, limits, and errors in its dialect's envelope.
+pub fn router(api: Api) -> Router {
+    let api = Arc::new(api);
+    let (routes, _) = openapi::described_routes().split_for_parts();
+    routes
+        .fallback(guard::no_such_route)
+        .method_not_allowed_fallback(guard::method_not_allowed)
+        .layer(middleware::from_fn_with_state(Arc::clone(&api), guard::guard))
+        .with_state(api)
+}
