@@ -1,0 +1,266 @@
+//! What the SDK can be told, in code and by environment variables.
+
+mod env;
+mod error;
+mod resource;
+mod settings;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use laneway_proto::Lane;
+use tracing::Subscriber;
+use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::exporter::{Queue, Worker};
+use crate::guard::Guard;
+use crate::layer::Layer;
+use crate::record::Core;
+use crate::sampler::Sampler;
+use settings::Settings;
+
+pub use error::InitError;
+
+/// Sets the SDK up; made by [`builder`].
+///
+/// Whatever is not set here is taken from its environment variable, and where that is not set either, from the
+/// default. A number or sampler in the environment that cannot be read is ignored with a warning, as OpenTelemetry wants it;
+/// what would send spans to the wrong place or lane is an error.
+#[derive(Debug, Clone, Default)]
+#[must_use = "nothing is set up before `build` or `install`"]
+pub struct Builder {
+    options: Options,
+}
+
+/// What was set in code.
+#[derive(Debug, Clone, Default)]
+struct Options {
+    service_name: Option<String>,
+    lane: Option<Lane>,
+    resource_attributes: Vec<(String, String)>,
+    endpoint: Option<String>,
+    headers: Vec<(String, String)>,
+    sampler: Option<Sampler>,
+    filter: Option<String>,
+    export_attempt_timeout: Option<Duration>,
+    export_timeout: Option<Duration>,
+    shutdown_timeout: Option<Duration>,
+    schedule_delay: Option<Duration>,
+    max_queue_spans: Option<usize>,
+    max_queue_bytes: Option<usize>,
+    max_batch_spans: Option<usize>,
+    error_events_fail_spans: Option<bool>,
+}
+
+/// Sets the SDK up in code, where [`init`] is not enough.
+///
+/// ```no_run
+/// # fn main() -> Result<(), laneway::InitError> {
+/// use laneway::Sampler;
+///
+/// let _guard = laneway::builder()
+///     .service_name("cart")
+///     .sampler(Sampler::trace_id_ratio(0.1).parent_based())
+///     .install()?;
+/// # Ok(())
+/// # }
+/// ```
+pub fn builder() -> Builder {
+    Builder::default()
+}
+
+/// Sets the SDK up as the environment says: the same as `builder().install()`.
+///
+/// # Errors
+/// See [`InitError`].
+pub fn init() -> Result<Guard, InitError> {
+    builder().install()
+}
+
+impl Builder {
+    /// Default of [`schedule_delay`](Self::schedule_delay): a second. OpenTelemetry's is five; spans that are seen at once
+    /// are worth the smaller batches.
+    pub const DEFAULT_SCHEDULE_DELAY: Duration = Duration::from_secs(1);
+    /// Default of [`max_queue_spans`](Self::max_queue_spans). OpenTelemetry's is 2,048, which a busy service fills in
+    /// milliseconds.
+    pub const DEFAULT_MAX_QUEUE_SPANS: usize = 32_768;
+    /// Default of [`max_queue_bytes`](Self::max_queue_bytes): 16 MiB.
+    pub const DEFAULT_MAX_QUEUE_BYTES: usize = 16 * 1024 * 1024;
+    /// Default of [`max_batch_spans`](Self::max_batch_spans). OpenTelemetry's is 512.
+    pub const DEFAULT_MAX_BATCH_SPANS: usize = 2_048;
+    /// Default of [`export_attempt_timeout`](Self::export_attempt_timeout).
+    pub const DEFAULT_EXPORT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+    /// Default of [`export_timeout`](Self::export_timeout): five minutes. OpenTelemetry's 30 seconds would lose spans
+    /// over a collector's restart while there is still room to keep them.
+    pub const DEFAULT_EXPORT_TIMEOUT: Duration = Duration::from_secs(300);
+    /// Default of [`shutdown_timeout`](Self::shutdown_timeout).
+    pub const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
+
+    /// `service.name`. Environment: `OTEL_SERVICE_NAME`, or `service.name` in `OTEL_RESOURCE_ATTRIBUTES`. Default:
+    /// `unknown_service:` and the name of the executable.
+    pub fn service_name(mut self, name: impl Into<String>) -> Self {
+        self.options.service_name = Some(name.into());
+        self
+    }
+
+    /// The lane that this instance serves: resource attribute `service.lane`. Environment: `LANEWAY_LANE`. Default: the
+    /// baseline.
+    ///
+    /// It is not the lane of any request: that travels with the request.
+    pub fn lane(mut self, lane: Lane) -> Self {
+        self.options.lane = Some(lane);
+        self
+    }
+
+    /// A resource attribute; it wins over one of the same name in `OTEL_RESOURCE_ATTRIBUTES`, and over the detected ones.
+    pub fn resource_attribute(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.options.resource_attributes.push((key.into(), value.into()));
+        self
+    }
+
+    /// Where to send spans, over OTLP/gRPC: `http://host:port`, or `host:port`. Environment:
+    /// `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, then `OTEL_EXPORTER_OTLP_ENDPOINT`. Default: `http://localhost:4317`.
+    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
+        self.options.endpoint = Some(endpoint.into());
+        self
+    }
+
+    /// A header of every export request, such as `authorization`; it wins over one of the same name in the environment:
+    /// `OTEL_EXPORTER_OTLP_TRACES_HEADERS`, else `OTEL_EXPORTER_OTLP_HEADERS`.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.options.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Which traces are recorded. Environment: `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`. Default: all, unless the
+    /// caller decided otherwise.
+    pub fn sampler(mut self, sampler: Sampler) -> Self {
+        self.options.sampler = Some(sampler);
+        self
+    }
+
+    /// Which `tracing` spans and events are recorded: a level, or directives such as `info,my_crate=debug,h2=off`.
+    /// Environment: `LANEWAY_FILTER`. Default: `info`.
+    ///
+    /// It is apart from `RUST_LOG`, which is about what is printed.
+    pub fn filter(mut self, directives: impl Into<String>) -> Self {
+        self.options.filter = Some(directives.into());
+        self
+    }
+
+    /// How long one attempt to send a batch may take. Environment: `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT`, then
+    /// `OTEL_EXPORTER_OTLP_TIMEOUT`, in milliseconds.
+    pub fn export_attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.options.export_attempt_timeout = Some(timeout);
+        self
+    }
+
+    /// How long a batch is retried before it is given up, and counted as [failed](crate::Stats::failed). Environment:
+    /// `OTEL_BSP_EXPORT_TIMEOUT`, in milliseconds.
+    pub fn export_timeout(mut self, timeout: Duration) -> Self {
+        self.options.export_timeout = Some(timeout);
+        self
+    }
+
+    /// How long the guard tries to send what is left when it is dropped or shut down.
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.options.shutdown_timeout = Some(timeout);
+        self
+    }
+
+    /// How long a finished span waits at most for others to leave with. Environment: `OTEL_BSP_SCHEDULE_DELAY`, in
+    /// milliseconds. Shorter shows spans earlier, longer makes fewer requests.
+    pub fn schedule_delay(mut self, delay: Duration) -> Self {
+        self.options.schedule_delay = Some(delay);
+        self
+    }
+
+    /// How many finished spans may wait. When it is full, new spans are dropped and [counted](crate::Stats::dropped).
+    /// Environment: `OTEL_BSP_MAX_QUEUE_SIZE`.
+    pub fn max_queue_spans(mut self, spans: usize) -> Self {
+        self.options.max_queue_spans = Some(spans);
+        self
+    }
+
+    /// How many bytes of finished spans may wait, encoded. The other bound of the queue.
+    pub fn max_queue_bytes(mut self, bytes: usize) -> Self {
+        self.options.max_queue_bytes = Some(bytes);
+        self
+    }
+
+    /// How many spans one request carries at most. A request also stays below 1 MiB, and a single span that is larger is
+    /// dropped. Environment: `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`.
+    pub fn max_batch_spans(mut self, spans: usize) -> Self {
+        self.options.max_batch_spans = Some(spans);
+        self
+    }
+
+    /// Whether an event of level `ERROR` marks its span as failed, with the event's message, unless the span's status
+    /// was stated by `otel.status_code`. Default: yes, as in `tracing-opentelemetry`.
+    pub fn error_events_fail_spans(mut self, fail: bool) -> Self {
+        self.options.error_events_fail_spans = Some(fail);
+        self
+    }
+
+    /// Starts the exporter and gives the layer to stack on a `tracing_subscriber::registry()`.
+    ///
+    /// Stack it last. Layers see an event in the order in which they are stacked, and the first one that formats a value
+    /// whose `Debug` traces in turn spoils the filters of those after it (a limit of `tracing-subscriber`, which then panics).
+    ///
+    /// ```no_run
+    /// use tracing_subscriber::prelude::*;
+    ///
+    /// # fn main() -> Result<(), laneway::InitError> {
+    /// let (layer, guard) = laneway::builder().service_name("cart").build()?;
+    /// tracing_subscriber::registry().with(tracing_subscriber::fmt::layer()).with(layer).init();
+    /// # drop(guard);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// See [`InitError`].
+    pub fn build<S>(self) -> Result<(Layer<S>, Guard), InitError>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let variables = |name: &str| std::env::var(name).ok();
+        let Some(settings) = Settings::resolve(self.options, &variables)? else {
+            return Ok((Layer::disabled(), Guard::disabled()));
+        };
+        let core = Arc::new(Core {
+            sampler: settings.sampler,
+            limits: settings.limits,
+            error_events_fail_spans: settings.error_events_fail_spans,
+            queue: Arc::new(Queue::new(settings.queue)),
+            dispatch: OnceLock::new(),
+        });
+        let worker = Worker::spawn(settings.worker, core.clone()).map_err(InitError::Thread)?;
+        let guard = Guard::new(worker, core.queue.clone(), settings.shutdown_timeout);
+        Ok((Layer::new(core, settings.filter), guard))
+    }
+
+    /// Starts the exporter and installs a global `tracing` subscriber: this layer, and one that prints to standard error
+    /// what `RUST_LOG` says (`warn` where that is not set).
+    ///
+    /// # Errors
+    /// See [`InitError`]; also when a global subscriber is installed already.
+    pub fn install(self) -> Result<Guard, InitError> {
+        let (layer, guard) = self.build()?;
+        let printed = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+        let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+        let print = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(is_terminal);
+        tracing_subscriber::registry()
+            .with(tracing_subscriber::Layer::with_filter(print, printed))
+            .with(layer)
+            .try_init()
+            .map_err(|_| InitError::SubscriberInstalled)?;
+        Ok(guard)
+    }
+}

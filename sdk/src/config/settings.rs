@@ -1,0 +1,243 @@
+//! Options and environment, resolved.
+
+use std::time::Duration;
+
+use http::Uri;
+use laneway_proto::Lane;
+use tonic::metadata::{AsciiMetadataKey, AsciiMetadataValue, MetadataMap};
+use tonic::transport::Endpoint;
+use tracing_subscriber::filter::Targets;
+
+use super::env::{Env, key_values};
+use super::resource::Resource;
+use super::{Builder, InitError, Options};
+use crate::exporter::{ClientSettings, QueueLimits, WorkerSettings};
+use crate::record::Limits;
+use crate::sampler::Sampler;
+
+/// An export request stays below this, well within the 4 MiB that a gRPC server takes by default.
+const MAX_BATCH_BYTES: usize = 1024 * 1024;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const DEFAULT_ENDPOINT: &str = "http://localhost:4317";
+const DEFAULT_FILTER: &str = "info";
+
+/// What is done, once everything is decided.
+pub(super) struct Settings {
+    pub(super) sampler: Sampler,
+    pub(super) limits: Limits,
+    pub(super) error_events_fail_spans: bool,
+    pub(super) filter: Targets,
+    pub(super) queue: QueueLimits,
+    pub(super) worker: WorkerSettings,
+    pub(super) shutdown_timeout: Duration,
+}
+
+impl Settings {
+    /// `None` when the SDK is disabled.
+    pub(super) fn resolve(
+        options: Options,
+        variables: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Option<Self>, InitError> {
+        let env = &mut Env::new(variables);
+        if env.boolean("OTEL_SDK_DISABLED") || is_export_off(env) {
+            return Ok(None);
+        }
+        let resource = resource(&options, env)?;
+        let queue = queue(&options, env);
+        let schedule_delay = options.schedule_delay.or_else(|| env.milliseconds("OTEL_BSP_SCHEDULE_DELAY"));
+        let export_timeout = options.export_timeout.or_else(|| env.milliseconds("OTEL_BSP_EXPORT_TIMEOUT"));
+        let sampler = options.sampler.or_else(|| sampler(env)).unwrap_or_default();
+        let limits = limits(env);
+        let filter = filter(options.filter.clone().or_else(|| env.text("LANEWAY_FILTER")))?;
+        let client = client(&options, env)?;
+        Ok(Some(Self {
+            sampler,
+            limits,
+            error_events_fail_spans: options.error_events_fail_spans.unwrap_or(true),
+            filter,
+            queue,
+            worker: WorkerSettings {
+                client,
+                resource: resource.encode(),
+                schedule_delay: schedule_delay.unwrap_or(Builder::DEFAULT_SCHEDULE_DELAY),
+                export_timeout: export_timeout.unwrap_or(Builder::DEFAULT_EXPORT_TIMEOUT),
+                warnings: std::mem::take(&mut env.warnings),
+            },
+            shutdown_timeout: options.shutdown_timeout.unwrap_or(Builder::DEFAULT_SHUTDOWN_TIMEOUT),
+        }))
+    }
+}
+
+fn is_export_off(env: &mut Env<'_>) -> bool {
+    match env.text("OTEL_TRACES_EXPORTER").as_deref() {
+        Some("none") => true,
+        None | Some("otlp") => false,
+        Some(other) => {
+            env.warn(format_args!(
+                "OTEL_TRACES_EXPORTER={other:?} is not known, and is ignored: spans go out as otlp"
+            ));
+            false
+        }
+    }
+}
+
+pub(super) fn resource(options: &Options, env: &mut Env<'_>) -> Result<Resource, InitError> {
+    let mut resource = Resource::detected();
+    if let Some(list) = env.text("OTEL_RESOURCE_ATTRIBUTES") {
+        match key_values(&list) {
+            Some(attributes) => attributes.into_iter().for_each(|(key, value)| resource.set(&key, value)),
+            None => {
+                env.warn(format_args!("OTEL_RESOURCE_ATTRIBUTES is not a list of key=value, and is ignored"))
+            }
+        }
+    }
+    if let Some(name) = env.text("OTEL_SERVICE_NAME") {
+        resource.set("service.name", name);
+    }
+    if let Some(lane) = lane(options, env)? {
+        resource.set_lane(&lane);
+    }
+    for (key, value) in &options.resource_attributes {
+        resource.set(key, value.as_str());
+    }
+    if let Some(name) = &options.service_name {
+        resource.set("service.name", name.as_str());
+    }
+    Ok(resource)
+}
+
+fn lane(options: &Options, env: &Env<'_>) -> Result<Option<Lane>, InitError> {
+    let from_env = || match env.text("LANEWAY_LANE") {
+        Some(name) => match Lane::new(&name) {
+            Ok(lane) => Ok(Some(lane)),
+            Err(source) => Err(InitError::Lane { name, source }),
+        },
+        None => Ok(None),
+    };
+    options.lane.clone().map_or_else(from_env, |lane| Ok(Some(lane)))
+}
+
+fn queue(options: &Options, env: &mut Env<'_>) -> QueueLimits {
+    let max_spans = options.max_queue_spans.or_else(|| env.positive("OTEL_BSP_MAX_QUEUE_SIZE"));
+    let max_spans = max_spans.unwrap_or(Builder::DEFAULT_MAX_QUEUE_SPANS);
+    let chunk_spans = options.max_batch_spans.or_else(|| env.positive("OTEL_BSP_MAX_EXPORT_BATCH_SIZE"));
+    QueueLimits {
+        max_spans,
+        max_bytes: options.max_queue_bytes.unwrap_or(Builder::DEFAULT_MAX_QUEUE_BYTES),
+        chunk_spans: chunk_spans.unwrap_or(Builder::DEFAULT_MAX_BATCH_SPANS).clamp(1, max_spans.max(1)),
+        chunk_bytes: MAX_BATCH_BYTES,
+    }
+}
+
+pub(super) fn sampler(env: &mut Env<'_>) -> Option<Sampler> {
+    let name = env.text("OTEL_TRACES_SAMPLER")?;
+    let (root, is_parent_based) = match name.strip_prefix("parentbased_") {
+        Some(root) => (root, true),
+        None => (name.as_str(), false),
+    };
+    let sampler = match root {
+        "always_on" => Sampler::always_on(),
+        "always_off" => Sampler::always_off(),
+        "traceidratio" => Sampler::trace_id_ratio(ratio(env)),
+        _ => {
+            env.warn(format_args!("OTEL_TRACES_SAMPLER={name:?} is not known, and is ignored"));
+            return None;
+        }
+    };
+    Some(if is_parent_based { sampler.parent_based() } else { sampler })
+}
+
+fn ratio(env: &mut Env<'_>) -> f64 {
+    let ratio = env.number("OTEL_TRACES_SAMPLER_ARG").unwrap_or(1.0);
+    if !(0.0..=1.0).contains(&ratio) {
+        env.warn(format_args!("OTEL_TRACES_SAMPLER_ARG={ratio} is not between 0 and 1, and is ignored"));
+        return 1.0;
+    }
+    ratio
+}
+
+pub(super) fn limits(env: &mut Env<'_>) -> Limits {
+    let defaults = Limits::default();
+    let attributes = env.number("OTEL_ATTRIBUTE_COUNT_LIMIT");
+    let text_bytes = env
+        .number("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT")
+        .or_else(|| env.number("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"));
+    Limits {
+        attributes: env
+            .number("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT")
+            .or(attributes)
+            .unwrap_or(defaults.attributes),
+        events: env.number("OTEL_SPAN_EVENT_COUNT_LIMIT").unwrap_or(defaults.events),
+        links: env.number("OTEL_SPAN_LINK_COUNT_LIMIT").unwrap_or(defaults.links),
+        event_attributes: env
+            .number("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT")
+            .or(attributes)
+            .unwrap_or(defaults.event_attributes),
+        text_bytes: text_bytes.unwrap_or(defaults.text_bytes),
+    }
+}
+
+fn filter(directives: Option<String>) -> Result<Targets, InitError> {
+    let filter = directives.unwrap_or_else(|| DEFAULT_FILTER.to_owned());
+    filter.parse().map_err(|reason| InitError::Filter { filter, reason: format!("{reason}") })
+}
+
+fn client(options: &Options, env: &mut Env<'_>) -> Result<ClientSettings, InitError> {
+    check_protocol(env)?;
+    if let Some((name, compression)) =
+        env.first(["OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"])
+        && compression != "none"
+    {
+        env.warn(format_args!("{name}={compression:?} is not supported: spans are sent uncompressed"));
+    }
+    let timeout = options
+        .export_attempt_timeout
+        .or_else(|| env.milliseconds("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT"))
+        .or_else(|| env.milliseconds("OTEL_EXPORTER_OTLP_TIMEOUT"))
+        .unwrap_or(Builder::DEFAULT_EXPORT_ATTEMPT_TIMEOUT);
+    let from_env = || env.first(["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"]);
+    let given = options.endpoint.clone().or_else(|| Some(from_env()?.1));
+    Ok(ClientSettings {
+        endpoint: endpoint(given.unwrap_or_else(|| DEFAULT_ENDPOINT.to_owned()), timeout)?,
+        headers: headers(options, env)?,
+        timeout,
+    })
+}
+
+fn check_protocol(env: &Env<'_>) -> Result<(), InitError> {
+    match env.first(["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"]) {
+        Some((variable, protocol)) if protocol != "grpc" => Err(InitError::Protocol { variable, protocol }),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn endpoint(given: String, timeout: Duration) -> Result<Endpoint, InitError> {
+    let with_scheme = if given.contains("://") { given.clone() } else { format!("http://{given}") };
+    let invalid = || InitError::Endpoint { endpoint: given.clone() };
+    let uri: Uri = with_scheme.parse().map_err(|_| invalid())?;
+    match uri.scheme_str() {
+        Some("http") if uri.host().is_some_and(|host| !host.is_empty()) => {}
+        Some("https") => return Err(InitError::Tls { endpoint: given }),
+        _ => return Err(invalid()),
+    }
+    let user_agent = concat!("laneway-rust/", env!("CARGO_PKG_VERSION"));
+    let endpoint = Endpoint::from(uri).connect_timeout(timeout.min(CONNECT_TIMEOUT)).tcp_nodelay(true);
+    endpoint.user_agent(user_agent).map_err(|_| invalid())
+}
+
+fn headers(options: &Options, env: &Env<'_>) -> Result<MetadataMap, InitError> {
+    let mut headers = match env.first(["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"]) {
+        Some((variable, list)) => key_values(&list).ok_or(InitError::HeaderList { variable })?,
+        None => Vec::new(),
+    };
+    headers.extend(options.headers.iter().cloned());
+    let mut metadata = MetadataMap::new();
+    for (name, value) in headers {
+        let key = AsciiMetadataKey::from_bytes(name.to_ascii_lowercase().as_bytes());
+        match (key, AsciiMetadataValue::try_from(value)) {
+            (Ok(key), Ok(value)) => metadata.insert(key, value),
+            _ => return Err(InitError::Header { name }),
+        };
+    }
+    Ok(metadata)
+}

@@ -1,0 +1,171 @@
+use super::env::{Env, key_values};
+use super::settings::{endpoint, limits, resource, sampler};
+use super::*;
+
+/// Resolves options in an environment of these variables only.
+fn resolve<const N: usize>(builder: Builder, env: [(&str, &str); N]) -> Result<Option<Settings>, InitError> {
+    let find = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+    Settings::resolve(builder.options, &find)
+}
+
+fn settings<const N: usize>(env: [(&str, &str); N]) -> Settings {
+    resolve(builder(), env).unwrap().unwrap()
+}
+
+fn with_env<T>(env: &[(&str, &str)], f: impl FnOnce(&mut Env<'_>) -> T) -> (T, usize) {
+    let find = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+    let mut env = Env::new(&find);
+    let result = f(&mut env);
+    (result, env.warnings.len())
+}
+
+#[test]
+fn the_resource_names_the_service_its_lane_and_its_instance() {
+    let options = builder().resource_attribute("team", "shop").service_name("cart").options;
+    let env = [
+        ("OTEL_SERVICE_NAME", "from-env"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "team=env, region=eu%20west ,service.name=lowest"),
+        ("LANEWAY_LANE", "grey-v2"),
+    ];
+    let (resource, warnings) = with_env(&env, |env| resource(&options, env).unwrap());
+    assert_eq!(warnings, 0);
+    for (key, value) in [
+        ("service.name", "cart"),
+        ("team", "shop"),
+        ("region", "eu west"),
+        ("service.lane", "grey-v2"),
+        ("telemetry.sdk.name", "laneway"),
+        ("telemetry.sdk.language", "rust"),
+    ] {
+        assert_eq!(resource.get(key), Some(value), "{key}");
+    }
+    let id = resource.get("service.instance.id").unwrap();
+    let shape: String = id.chars().map(|c| if c.is_ascii_hexdigit() { 'x' } else { c }).collect();
+    assert_eq!(shape, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx");
+    assert!(&id[14..15] == "4" && "89ab".contains(&id[19..20]), "{id} is of version 4");
+
+    let (resource, _) = with_env(&[], |env| super::settings::resource(&Options::default(), env).unwrap());
+    assert!(resource.get("service.name").unwrap().starts_with("unknown_service:"));
+    assert_eq!(resource.get("service.lane"), None);
+}
+
+#[test]
+fn samplers_are_named_as_opentelemetry_names_them() {
+    for (name, arg, expected) in [
+        ("always_on", "", Some(Sampler::always_on())),
+        ("always_off", "", Some(Sampler::always_off())),
+        ("parentbased_always_on", "", Some(Sampler::default())),
+        ("parentbased_always_off", "", Some(Sampler::always_off().parent_based())),
+        ("traceidratio", "0.25", Some(Sampler::trace_id_ratio(0.25))),
+        ("parentbased_traceidratio", "0.25", Some(Sampler::trace_id_ratio(0.25).parent_based())),
+        ("traceidratio", "", Some(Sampler::trace_id_ratio(1.0))),
+    ] {
+        let env = [("OTEL_TRACES_SAMPLER", name), ("OTEL_TRACES_SAMPLER_ARG", arg)];
+        assert_eq!(with_env(&env, sampler), (expected, 0), "{name} {arg}");
+    }
+    let odd = [("OTEL_TRACES_SAMPLER", "jaeger_remote")];
+    assert_eq!(with_env(&odd, sampler), (None, 1));
+    for arg in ["2", "-1", "NaN", "half"] {
+        let env = [("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", arg)];
+        assert_eq!(with_env(&env, sampler), (Some(Sampler::trace_id_ratio(1.0)), 1), "{arg}");
+    }
+}
+
+#[test]
+fn limits_come_from_the_environment() {
+    let env = [
+        ("OTEL_ATTRIBUTE_COUNT_LIMIT", "10"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "20"),
+        ("OTEL_SPAN_EVENT_COUNT_LIMIT", "30"),
+        ("OTEL_SPAN_LINK_COUNT_LIMIT", "many"),
+        ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "50"),
+    ];
+    let expected = crate::record::Limits {
+        attributes: 20,
+        events: 30,
+        links: 128,
+        event_attributes: 10,
+        text_bytes: 50,
+    };
+    assert_eq!(with_env(&env, limits), (expected, 1));
+}
+
+#[test]
+fn the_batch_settings_of_the_environment_yield_to_code() {
+    let env = [
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "100"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "1000"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "50"),
+        ("OTEL_BSP_EXPORT_TIMEOUT", "0x"),
+    ];
+    let from_env = settings(env);
+    assert_eq!((from_env.queue.max_spans, from_env.queue.chunk_spans), (100, 100), "a batch fits the queue");
+    assert_eq!(from_env.worker.schedule_delay, Duration::from_millis(50));
+    assert_eq!(from_env.worker.export_timeout, Builder::DEFAULT_EXPORT_TIMEOUT);
+    assert_eq!(from_env.worker.warnings.len(), 1);
+    let from_code = resolve(builder().max_queue_spans(7), env).unwrap().unwrap();
+    assert_eq!(from_code.queue.max_spans, 7);
+}
+
+#[test]
+fn the_sdk_can_be_disabled() {
+    for env in [("OTEL_SDK_DISABLED", "TRUE"), ("OTEL_TRACES_EXPORTER", "none")] {
+        assert!(resolve(builder(), [env]).unwrap().is_none(), "{env:?}");
+    }
+    for env in [("OTEL_SDK_DISABLED", "1"), ("OTEL_SDK_DISABLED", ""), ("OTEL_TRACES_EXPORTER", "otlp")] {
+        assert!(resolve(builder(), [env]).unwrap().is_some(), "{env:?}");
+    }
+}
+
+#[test]
+fn endpoints_are_checked() {
+    let uri = |given: &str| endpoint(given.to_owned(), Duration::from_secs(1)).map(|e| e.uri().to_string());
+    assert_eq!(uri("http://localhost:4317").unwrap(), "http://localhost:4317/");
+    assert_eq!(uri("collector:4317").unwrap(), "http://collector:4317/");
+    assert!(matches!(uri("https://localhost:4317"), Err(InitError::Tls { .. })));
+    for bad in ["http://", "ftp://x", "unix:///sock", "http://a b", "::"] {
+        assert!(matches!(uri(bad), Err(InitError::Endpoint { .. })), "{bad}");
+    }
+    let both = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://general:1"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://traces:2"),
+    ];
+    assert_eq!(settings(both).worker.client.endpoint.uri().to_string(), "http://traces:2/");
+}
+
+#[test]
+fn headers_are_sent_and_never_shown() {
+    let env = [("OTEL_EXPORTER_OTLP_HEADERS", "api-key=a%3Db,Tenant=t")];
+    let headers = resolve(builder().header("tenant", "code"), env).unwrap().unwrap().worker.client.headers;
+    assert_eq!(headers.get("api-key").unwrap(), "a=b");
+    assert_eq!(headers.get("tenant").unwrap(), "code");
+
+    let error = resolve(builder().header("x", "secret\n"), []).err().unwrap();
+    assert!(matches!(error, InitError::Header { .. }));
+    let broken_list = resolve(builder(), [("OTEL_EXPORTER_OTLP_HEADERS", "secret")]).err().unwrap();
+    assert!(matches!(broken_list, InitError::HeaderList { .. }));
+    for text in [error.to_string(), format!("{error:?}"), broken_list.to_string()] {
+        assert!(!text.contains("secret"), "{text}");
+    }
+}
+
+#[test]
+fn what_would_go_wrong_silently_is_an_error() {
+    assert!(matches!(resolve(builder(), [("LANEWAY_LANE", "Grey")]), Err(InitError::Lane { .. })));
+    let protocol = ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
+    assert!(matches!(resolve(builder(), [protocol]), Err(InitError::Protocol { .. })));
+    assert!(resolve(builder(), [("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]).is_ok());
+    assert!(matches!(resolve(builder().filter("a=loud"), []), Err(InitError::Filter { .. })));
+}
+
+#[test]
+fn lists_are_read_whole_or_not_at_all() {
+    let pairs = |pairs: &[(&str, &str)]| {
+        Some(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<Vec<_>>())
+    };
+    assert_eq!(key_values("a=1, b = x%2Cy ,c=,"), pairs(&[("a", "1"), ("b", "x,y"), ("c", "")]));
+    assert_eq!(key_values("a=1=2"), pairs(&[("a", "1=2")]));
+    for bad in ["a", "=1", "a=1,b", "a=%ff"] {
+        assert_eq!(key_values(bad), None, "{bad}");
+    }
+}

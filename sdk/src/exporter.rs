@@ -1,0 +1,16 @@
+//! Sending finished spans to a collector, apart from the service: its own thread, its own runtime, bounded memory.
+//!
+//! ```text
+//! span closes ──▶ Queue: chunks of encoded spans ──▶ worker ──▶ Client: OTLP/gRPC
+//!                   full: dropped and counted          retries with backoff while the queue fills
+//! ```
+
+mod backoff;
+mod client;
+mod queue;
+mod response;
+mod worker;
+
+pub(crate) use client::ClientSettings;
+pub(crate) use queue::{Queue, QueueLimits};
+pub(crate) use worker::{Handle, Worker, WorkerSettings};

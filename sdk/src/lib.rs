@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod context;
+#[cfg(any(feature = "http", feature = "reqwest"))]
+mod conventions;
+mod exporter;
+mod future;
+mod guard;
+#[cfg(feature = "http")]
+pub mod http;
+mod layer;
+pub mod messaging;
+pub mod propagation;
+mod record;
+#[cfg(feature = "reqwest")]
+pub mod reqwest;
+mod sampler;
+mod silence;
+#[cfg(feature = "tonic")]
+pub mod tonic;
+
+pub use config::{Builder, InitError, builder, init};
+pub use context::{Context, ContextGuard, current_lane, current_span_id, current_trace_id};
+pub use future::{FutureExt, InContext, carry, spawn, spawn_blocking, with_lane};
+pub use guard::{Guard, Stats};
+pub use laneway_proto::{InvalidLane, Lane, SpanId, TraceId};
+pub use layer::{Layer, add_link};
+pub use sampler::Sampler;

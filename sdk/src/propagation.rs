@@ -1,0 +1,103 @@
+//! Context in headers: W3C Trace Context (level 2) and W3C Baggage.
+//!
+//! | header | what stands in it |
+//! | --- | --- |
+//! | `traceparent` | trace id, span id, flags |
+//! | `tracestate` | passed on as it came, order kept |
+//! | `baggage` | `lane=<name>`, unless the request is in the baseline; other members are passed on as they came |
+//!
+//! The layers and middleware of this crate do this by themselves. For a protocol of your own, or a message
+//! queue, any pair of [`Extract`] and [`Inject`] is a carrier:
+//!
+//! ```
+//! use laneway::{Context, propagation};
+//!
+//! let mut headers: Vec<(String, Vec<u8>)> = Vec::new();
+//! propagation::inject(&Context::current(), &mut headers);
+//! let context = propagation::extract(&headers);
+//! assert!(context.lane().is_base());
+//! ```
+
+mod baggage;
+mod carrier;
+mod traceparent;
+mod tracestate;
+
+#[cfg(test)]
+mod tests;
+
+pub use carrier::{Extract, Inject};
+
+use crate::context::{Carried, Context};
+
+/// Name of the header with trace id, span id and flags.
+pub const TRACEPARENT: &str = "traceparent";
+/// Name of the header with what tracing systems add to the trace context.
+pub const TRACESTATE: &str = "tracestate";
+/// Name of the header with the request's own key-value pairs, the lane among them.
+pub const BAGGAGE: &str = "baggage";
+
+/// The context that these headers carry. The empty one when they carry none.
+///
+/// A missing, repeated or malformed `traceparent` means a new trace: `tracestate` is ignored with it. A malformed
+/// `tracestate` alone is dropped. Of `baggage`, over all its header lines, at most 64 members and
+/// 8,192 bytes are kept; what does not fit or does not follow the grammar is left out. A `lane` that is not a
+/// lane name counts as none.
+pub fn extract<C: Extract + ?Sized>(carrier: &C) -> Context {
+    let span = traceparent::extract(carrier);
+    let tracestate = span.and_then(|_| tracestate::extract(carrier)).unwrap_or_default();
+    let baggage = baggage::extract(carrier);
+    Context::new(span, baggage.lane, Carried { tracestate, baggage: baggage.others })
+}
+
+/// Writes a context into headers, in place of what they carried before.
+///
+/// Nothing is written for what is absent: no `traceparent` outside of a trace, no `baggage` for a request of the
+/// baseline that carries none. An absent `traceparent` or `baggage` leaves a header that is there alone, so that another
+/// propagator's work is not undone.
+pub fn inject<C: Inject + ?Sized>(context: &Context, carrier: &mut C) {
+    if let Some(span) = context.span() {
+        carrier.set(TRACEPARENT, &traceparent::format(span));
+        if context.tracestate().is_empty() {
+            carrier.remove(TRACESTATE);
+        } else {
+            carrier.set(TRACESTATE, context.tracestate());
+        }
+    }
+    if let Some(baggage) = baggage::format(context.lane(), context.baggage()) {
+        carrier.set(BAGGAGE, &baggage);
+    }
+}
+
+/// Writes the trace of a context, and removes any baggage: for a call that leaves the fleet.
+pub fn inject_external<C: Inject + ?Sized>(context: &Context, carrier: &mut C) {
+    inject(&context.without_baggage(), carrier);
+    carrier.remove(BAGGAGE);
+}
+
+/// Who is called.
+#[cfg(any(feature = "http", feature = "reqwest"))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Callee {
+    #[default]
+    Fleet,
+    External,
+}
+
+#[cfg(any(feature = "http", feature = "reqwest"))]
+impl Callee {
+    /// Sends the context of a client span along; that of its surroundings where the span is not recorded.
+    pub(crate) fn inject<C: Inject>(self, span: &tracing::Span, surroundings: &Context, carrier: &mut C) {
+        let context = Context::of(span);
+        let context = context.as_ref().unwrap_or(surroundings);
+        match self {
+            Self::Fleet => inject(context, carrier),
+            Self::External => inject_external(context, carrier),
+        }
+    }
+}
+
+/// Removes the optional white space (space and tab) that HTTP allows around list members.
+fn trim_ows(text: &str) -> &str {
+    text.trim_matches([' ', '\t'])
+}

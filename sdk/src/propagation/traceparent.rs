@@ -1,0 +1,53 @@
+//! The `traceparent` header, <https://www.w3.org/TR/trace-context-2/#traceparent-header>.
+
+use laneway_proto::{SpanId, TraceId};
+
+use super::{Extract, TRACEPARENT, trim_ows};
+use crate::context::{SpanContext, TraceFlags};
+
+/// Length of a version 00 header. A later version begins with the same fields and may go on after a dash.
+const LEN: usize = 55;
+
+/// The span that the carrier names; `None` when there is none, more than one, or one that cannot be read.
+pub(super) fn extract<C: Extract + ?Sized>(carrier: &C) -> Option<SpanContext> {
+    let mut found = None;
+    let mut headers = 0;
+    carrier.for_each(TRACEPARENT, &mut |value| {
+        headers += 1;
+        found = std::str::from_utf8(value).ok().and_then(parse);
+    });
+    // Which of two would be right is unknowable.
+    found.filter(|_| headers == 1)
+}
+
+fn parse(header: &str) -> Option<SpanContext> {
+    let header = trim_ows(header);
+    // Everything that is read is ASCII, and slices stay within it.
+    let fields = header.as_bytes().get(..LEN).filter(|fields| fields.is_ascii())?;
+    let fields = std::str::from_utf8(fields).ok()?;
+    if [2, 35, 52].iter().any(|&at| fields.as_bytes()[at] != b'-') || !is_lower_hex(fields) {
+        return None;
+    }
+    match (&fields[..2], &header.as_bytes()[LEN..]) {
+        ("ff", _) => return None,
+        ("00", rest) if !rest.is_empty() => return None,
+        (_, [first, ..]) if *first != b'-' => return None,
+        _ => {}
+    }
+    Some(SpanContext {
+        trace_id: TraceId::from_hex(&fields[3..35]).ok()?,
+        span_id: SpanId::from_hex(&fields[36..52]).ok()?,
+        flags: TraceFlags::from_bits(u8::from_str_radix(&fields[53..55], 16).ok()?),
+        remote: true,
+    })
+}
+
+/// Hexadecimal digits of lower case and dashes; the positions of the dashes are checked apart, and a dash within an
+/// id is not a digit.
+fn is_lower_hex(fields: &str) -> bool {
+    fields.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f' | b'-'))
+}
+
+pub(super) fn format(span: &SpanContext) -> String {
+    format!("00-{}-{}-{:02x}", span.trace_id, span.span_id, span.flags.bits())
+}

@@ -1,0 +1,14 @@
+//! Tests of the SDK from outside: what a collector receives over the wire.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod collector;
+mod exporter;
+#[cfg(feature = "tonic")]
+mod grpc;
+#[cfg(all(feature = "axum", feature = "reqwest"))]
+mod http;
+mod messaging;
+mod spans;
+mod tasks;
+mod tree;
