@@ -1,0 +1,183 @@
+//! The configuration: one typed [`Config`], read once, checked as a whole.
+//!
+//! Precedence, weakest first: defaults, the TOML file, the environment, flags. Each option is declared once, in this
+//! file, with its documentation, default and limits; reading, `laneway check-config` and `docs/configuration.md` all
+//! follow from that declaration.
+//!
+//! A key that the file sets and nobody declared is an error: a misspelt limit that is silently ignored is worse than
+//! a start that is refused. Environment variables that nobody declared are ignored, since services of the SDK on the
+//! same machine share the prefix.
+
+mod check;
+mod docs;
+mod load;
+mod option;
+mod value;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use load::{InvalidConfig, Layers, Problem};
+use option::section;
+pub use option::{OptionSpec, Section};
+pub use value::{ByteSize, OptionValue, WalSync};
+
+section! {
+    /// Where the collector listens and where it keeps its data.
+    General in "" {
+        /// Directory of everything that is stored. It is created when it is absent, and locked while the collector runs.
+        data_dir: PathBuf = PathBuf::from("./laneway-data");
+        /// Address of OTLP/gRPC. Port 0 takes a free one, here and below; the ready line names it.
+        otlp_grpc: SocketAddr = loopback(4317);
+        /// Address of OTLP/HTTP.
+        otlp_http: SocketAddr = loopback(4318);
+        /// Address of the query API and of `/healthz`, `/readyz` and `/metrics`.
+        http: SocketAddr = loopback(16686);
+        /// Allows addresses that other machines can reach. Nothing is authenticated yet: whoever reaches an address can
+        /// read every trace and write any.
+        insecure_public: bool = false;
+    }
+}
+
+section! {
+    /// The write-ahead log.
+    Wal in "wal" {
+        /// When an export is acknowledged. `always`: after its bytes are synced to disk. `interval`: after they are
+        /// written; a power failure loses at most the last `interval`. `never`: after they are written; the operating
+        /// system syncs when it likes. A crash of the process alone loses nothing in any mode.
+        sync: WalSync = WalSync::Always;
+        /// Time between two syncs when `sync` is `interval`. Longer costs the disk less and loses more on power failure.
+        interval: Duration = Duration::from_millis(50), within Duration::from_millis(1)..=Duration::from_secs(60);
+    }
+}
+
+section! {
+    /// When the open segment is sealed into a part: at whichever of these it reaches first.
+    Segment in "segment" {
+        /// Spans. Larger segments make larger parts, which compress better and cost more memory.
+        max_spans: u64 = 262_144, within 1_000..=10_000_000;
+        /// Bytes of memory that it takes.
+        max_bytes: ByteSize = ByteSize::mebi(128), within ByteSize::mebi(1)..=ByteSize::gibi(4);
+        /// Age of its first span. Shorter means less to replay after a crash, and smaller parts.
+        max_age: Duration = Duration::from_secs(300), within Duration::from_secs(1)..=Duration::from_secs(86_400);
+    }
+}
+
+section! {
+    /// What the receivers take at most. Refusals are answered as OTLP asks, and counted.
+    Limits in "limits" {
+        /// Size of one OTLP/gRPC message, decompressed. Larger ones get RESOURCE_EXHAUSTED, which is not retried.
+        grpc_message_bytes: ByteSize = ByteSize::mebi(4), within ByteSize::kibi(4)..=ByteSize::gibi(1);
+        /// Size of one OTLP/HTTP body, decompressed. Larger ones get 413, which is not retried.
+        http_body_bytes: ByteSize = ByteSize::mebi(20), within ByteSize::kibi(4)..=ByteSize::gibi(1);
+        /// Memory for requests that are being received or are not yet durable. When it is used up, further requests are
+        /// refused before they are read, and their senders asked to retry. It must hold three times the larger of
+        /// the two limits above, which is what one compressed JSON request can need.
+        ingest_memory_bytes: ByteSize = ByteSize::mebi(256), within ByteSize::kibi(64)..=ByteSize::gibi(1024);
+        /// Open connections per address. Past it, new ones wait in the operating system's queue.
+        connections: u64 = 1_024, within 1..=1_000_000;
+        /// Time that an HTTP/1 client may take to send the head of its next request. Idle connections end with it.
+        header_read_timeout: Duration = Duration::from_secs(60), within Duration::from_secs(1)..=Duration::from_secs(3600);
+        /// Time that a client may take to send one request's body, once its head is there.
+        body_read_timeout: Duration = Duration::from_secs(30), within Duration::from_millis(100)..=Duration::from_secs(3600);
+        /// Time between two pings on a silent HTTP/2 connection. One that does not answer within 20 s is closed.
+        http2_keepalive_interval: Duration = Duration::from_secs(60), within Duration::from_secs(1)..=Duration::from_secs(3600);
+    }
+}
+
+section! {
+    /// Browsers that send spans over OTLP/HTTP.
+    Cors in "cors" {
+        /// Origins whose pages may send spans, such as `https://shop.example.com`. `loopback` stands for every origin on
+        /// `localhost`, `127.0.0.1` and `[::1]`, so that a page under development works at once and foreign pages
+        /// cannot write into a developer's collector; `*` stands for every origin.
+        allowed_origins: Vec<String> = vec!["loopback".to_owned()];
+    }
+}
+
+section! {
+    /// How the collector ends.
+    Shutdown in "shutdown" {
+        /// Time for requests in flight to finish and for the store to close after SIGTERM or Ctrl-C. Past it the process
+        /// exits with an error; nothing acknowledged is lost, the next start replays the log.
+        drain_deadline: Duration = Duration::from_secs(10), within Duration::from_millis(100)..=Duration::from_secs(3600);
+    }
+}
+
+/// The whole configuration.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Config {
+    /// Top-level keys.
+    pub general: General,
+    /// `[wal]`
+    pub wal: Wal,
+    /// `[segment]`
+    pub segment: Segment,
+    /// `[limits]`
+    pub limits: Limits,
+    /// `[cors]`
+    pub cors: Cors,
+    /// `[shutdown]`
+    pub shutdown: Shutdown,
+}
+
+impl Config {
+    /// Every option that exists, in the order of the documentation.
+    #[must_use]
+    pub fn options() -> Vec<OptionSpec> {
+        [
+            General::options(),
+            Wal::options(),
+            Segment::options(),
+            Limits::options(),
+            Cors::options(),
+            Shutdown::options(),
+        ]
+        .concat()
+    }
+
+    /// Reads and checks the configuration.
+    ///
+    /// # Errors
+    /// With every problem that there is, not only the first.
+    pub fn load(layers: Layers) -> Result<Self, InvalidConfig> {
+        let mut reader = load::Reader::new(layers, &Self::options());
+        let config = Self {
+            general: General::read(&mut reader),
+            wal: Wal::read(&mut reader),
+            segment: Segment::read(&mut reader),
+            limits: Limits::read(&mut reader),
+            cors: Cors::read(&mut reader),
+            shutdown: Shutdown::read(&mut reader),
+        };
+        check::check(&config, &mut reader);
+        reader.finish(config)
+    }
+
+    /// The configuration as a TOML file that [`load`](Self::load) reads back to the same value.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        let mut out = String::new();
+        self.general.write_toml(&mut out);
+        self.wal.write_toml(&mut out);
+        self.segment.write_toml(&mut out);
+        self.limits.write_toml(&mut out);
+        self.cors.write_toml(&mut out);
+        self.shutdown.write_toml(&mut out);
+        out
+    }
+
+    /// `docs/configuration.md`, generated from the declarations above.
+    #[must_use]
+    pub fn documentation() -> String {
+        docs::render()
+    }
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,24 @@
+//! The collector: receivers, admission, lifecycle, and the commands of the `laneway` binary.
+//!
+//! - [`config`]: every option, declared once.
+//! - [`collector`]: what runs, and the order in which it starts and ends.
+//! - [`receiver`]: OTLP over gRPC and HTTP.
+//! - [`load`]: `laneway load`.
+//!
+//! Wire formats end in [`receiver`]: what goes to the store is bytes, and what comes back is a count.
+
+pub mod admission;
+pub mod cli;
+pub mod collector;
+pub mod config;
+pub mod listener;
+pub mod load;
+pub mod logging;
+pub mod metrics;
+pub mod receiver;
+pub mod serve;
+pub mod signals;
+mod store;
+#[cfg(test)]
+mod testing;
+pub mod workers;

@@ -1,0 +1,28 @@
+//! Opens the store that the configuration describes.
+
+use std::sync::Arc;
+
+use laneway_storage::Store;
+use laneway_storage::embedded::{EmbeddedStore, OpenError, Options, SyncMode};
+
+use crate::config::{Config, WalSync};
+
+/// Opens the store. This blocks: it replays the log.
+///
+/// # Errors
+/// When its directory is locked or cannot be used.
+pub(crate) fn open(config: &Config) -> Result<Arc<dyn Store>, OpenError> {
+    let options = Options {
+        data_dir: config.general.data_dir.clone(),
+        wal_sync: match config.wal.sync {
+            WalSync::Always => SyncMode::Always,
+            WalSync::Interval => SyncMode::Interval(config.wal.interval),
+            WalSync::Never => SyncMode::Never,
+        },
+        segment_max_spans: usize::try_from(config.segment.max_spans).unwrap_or(usize::MAX),
+        segment_max_bytes: config.segment.max_bytes.as_usize(),
+        segment_max_age: config.segment.max_age,
+        ingest_memory_bytes: config.limits.ingest_memory_bytes.as_usize(),
+    };
+    Ok(EmbeddedStore::open(options)?)
+}
