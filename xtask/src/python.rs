@@ -1,0 +1,31 @@
+//! The Python environment of the end-to-end tests.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context;
+
+use crate::step::Steps;
+
+/// Installs OpenTelemetry's Python SDK into the target directory, unless it is there, and returns the interpreter.
+pub(crate) fn install(steps: &mut Steps) -> anyhow::Result<PathBuf> {
+    let scripts = steps.root().join("tests/python");
+    let environment = steps.target().join("python");
+    let interpreter = environment.join("bin/python");
+    // What is installed is what this copy of the requirements says.
+    let installed = environment.join("requirements.txt");
+    let requirements = scripts.join("requirements.txt");
+    if !same_contents(&installed, &requirements)? {
+        let mut command = Command::new("python3");
+        command.arg(scripts.join("environment.py")).arg(&environment).arg(&requirements);
+        steps.run("install OpenTelemetry's Python SDK", command)?;
+        std::fs::copy(&requirements, &installed)
+            .with_context(|| format!("cannot write {}", installed.display()))?;
+    }
+    Ok(interpreter)
+}
+
+fn same_contents(installed: &Path, wanted: &Path) -> anyhow::Result<bool> {
+    let wanted = std::fs::read(wanted).with_context(|| format!("cannot read {}", wanted.display()))?;
+    Ok(std::fs::read(installed).is_ok_and(|installed| installed == wanted))
+}

@@ -1,0 +1,52 @@
+//! What each task runs.
+
+use crate::python;
+use crate::step::Steps;
+
+/// Crates that others may use without the rest of the workspace: each must build with only the features it asks for.
+const LIBRARIES: [&str; 4] = ["laneway-proto", "laneway", "laneway-storage", "laneway-ui-api"];
+
+pub(crate) fn ci(steps: &mut Steps) -> anyhow::Result<()> {
+    fmt(steps, true)?;
+    clippy(steps)?;
+    libraries_alone(steps)?;
+    doc(steps)?;
+    test(steps)
+}
+
+pub(crate) fn fmt(steps: &mut Steps, check: bool) -> anyhow::Result<()> {
+    steps.cargo("fmt", if check { "fmt --all --check" } else { "fmt --all" }, |_| ())
+}
+
+pub(crate) fn clippy(steps: &mut Steps) -> anyhow::Result<()> {
+    steps.cargo("clippy", "clippy --locked --workspace --all-targets -- -D warnings", |_| ())
+}
+
+pub(crate) fn doc(steps: &mut Steps) -> anyhow::Result<()> {
+    steps.cargo("doc", "doc --locked --workspace --no-deps", |cargo| {
+        cargo.env("RUSTDOCFLAGS", "-D warnings");
+    })
+}
+
+/// In the workspace, features that one member asks for are there for all; a user of one library has only its own.
+fn libraries_alone(steps: &mut Steps) -> anyhow::Result<()> {
+    for library in LIBRARIES {
+        let check = format!("check --locked --package {library}");
+        steps.cargo(&format!("{library} alone"), &check, |_| ())?;
+    }
+    steps.cargo(
+        "laneway-proto without features",
+        "check --locked --package laneway-proto --no-default-features",
+        |_| (),
+    )
+}
+
+pub(crate) fn test(steps: &mut Steps) -> anyhow::Result<()> {
+    let python = python::install(steps)?;
+    // The same options as the tests, or Cargo would build the dependencies of the binary once more.
+    steps.cargo("build the binary", "build --locked --workspace --all-targets", |_| ())?;
+    let binary = steps.target().join("debug").join(format!("laneway{}", std::env::consts::EXE_SUFFIX));
+    steps.cargo("test", "test --locked --workspace --no-fail-fast", |cargo| {
+        cargo.env("LANEWAY_BIN", binary).env("LANEWAY_TEST_PYTHON", python);
+    })
+}
