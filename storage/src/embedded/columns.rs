@@ -9,13 +9,17 @@ use laneway_proto::TraceId;
 
 use super::dictionary::Dictionary;
 
+mod attribute;
 mod blobs;
 mod shape;
 mod span;
+mod strings;
 
+pub(super) use attribute::{AttributeColumn, AttributeType, AttributeValues};
 pub(super) use blobs::Blobs;
 pub(super) use shape::{Shape, ShapeItem};
 pub(super) use span::{SpanReader, parse, resource, scope};
+pub(super) use strings::Strings;
 
 /// The most attribute columns of one segment: a sender of ever new keys must not multiply columns without bound.
 pub(super) const MAX_ATTRIBUTE_COLUMNS: usize = 256;
@@ -38,76 +42,15 @@ impl Coded {
         String::from_utf8_lossy(self.get(row)).into_owned()
     }
 
+    /// The same values without a dictionary.
+    fn to_strings(&self) -> Strings {
+        let mut strings = Strings::default();
+        self.ids.iter().for_each(|&id| strings.push(self.values.get(id)));
+        strings
+    }
+
     fn memory_bytes(&self) -> usize {
         self.ids.capacity() * size_of::<u32>() + self.values.memory_bytes()
-    }
-}
-
-/// The type of an attribute column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum AttributeType {
-    String,
-    Int,
-    Double,
-    Bool,
-}
-
-/// The values of an attribute column, one for each of its rows.
-pub(super) enum AttributeValues {
-    String(Coded),
-    Int(Vec<i64>),
-    Double(Vec<f64>),
-    Bool(Vec<bool>),
-}
-
-/// All attributes of one key and type.
-pub(super) struct AttributeColumn {
-    pub(super) key: String,
-    /// The rows that have the attribute, ascending.
-    pub(super) rows: Vec<u32>,
-    pub(super) values: AttributeValues,
-}
-
-impl AttributeColumn {
-    pub(super) fn new(key: String, kind: AttributeType) -> Self {
-        let values = match kind {
-            AttributeType::String => AttributeValues::String(Coded::default()),
-            AttributeType::Int => AttributeValues::Int(Vec::new()),
-            AttributeType::Double => AttributeValues::Double(Vec::new()),
-            AttributeType::Bool => AttributeValues::Bool(Vec::new()),
-        };
-        Self { key, rows: Vec::new(), values }
-    }
-
-    pub(super) fn kind(&self) -> AttributeType {
-        match self.values {
-            AttributeValues::String(_) => AttributeType::String,
-            AttributeValues::Int(_) => AttributeType::Int,
-            AttributeValues::Double(_) => AttributeType::Double,
-            AttributeValues::Bool(_) => AttributeType::Bool,
-        }
-    }
-
-    fn truncate(&mut self, rows: usize) {
-        let keep = self.rows.partition_point(|&row| (row as usize) < rows);
-        self.rows.truncate(keep);
-        match &mut self.values {
-            AttributeValues::String(values) => values.ids.truncate(keep),
-            AttributeValues::Int(values) => values.truncate(keep),
-            AttributeValues::Double(values) => values.truncate(keep),
-            AttributeValues::Bool(values) => values.truncate(keep),
-        }
-    }
-
-    fn memory_bytes(&self) -> usize {
-        let values = match &self.values {
-            AttributeValues::String(values) => values.memory_bytes(),
-            AttributeValues::Int(values) => values.capacity() * 8,
-            AttributeValues::Double(values) => values.capacity() * 8,
-            AttributeValues::Bool(values) => values.capacity(),
-        };
-        self.key.capacity() + self.rows.capacity() * 4 + values
     }
 }
 

@@ -6,15 +6,15 @@ use std::ops::Range;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
+use super::columns::Strings;
+
 #[cfg(test)]
 mod tests;
 
 /// Distinct byte strings, numbered from 0 in the order of their first appearance.
 #[derive(Default)]
 pub(super) struct Dictionary {
-    bytes: Vec<u8>,
-    // End of each value in `bytes`; it begins where the one before ends.
-    ends: Vec<usize>,
+    values: Strings,
     // Keyed by the hash of a value. The seed is random, so no sender can aim for collisions.
     index: HashTable<u32>,
     hasher: RandomState,
@@ -30,15 +30,14 @@ impl Dictionary {
         check: impl FnOnce() -> Result<(), E>,
     ) -> Result<u32, E> {
         let hash = self.hasher.hash_one(value);
-        if let Some(&id) = self.index.find(hash, |&id| slice(&self.bytes, &self.ends, id) == value) {
+        if let Some(&id) = self.index.find(hash, |&id| self.values.get(id as usize) == value) {
             return Ok(id);
         }
         check()?;
-        let id = self.ends.len() as u32;
-        self.bytes.extend_from_slice(value);
-        self.ends.push(self.bytes.len());
-        let (bytes, ends, hasher) = (&self.bytes, &self.ends, &self.hasher);
-        self.index.insert_unique(hash, id, |&id| hasher.hash_one(slice(bytes, ends, id)));
+        let id = self.values.len() as u32;
+        self.values.push(value);
+        let (values, hasher) = (&self.values, &self.hasher);
+        self.index.insert_unique(hash, id, |&id| hasher.hash_one(values.get(id as usize)));
         Ok(id)
     }
 
@@ -50,7 +49,7 @@ impl Dictionary {
 
     /// The value of a number that this dictionary gave out.
     pub(super) fn get(&self, id: u32) -> &[u8] {
-        slice(&self.bytes, &self.ends, id)
+        self.values.get(id as usize)
     }
 
     /// The value as text; values of text columns were checked when they were added.
@@ -60,27 +59,21 @@ impl Dictionary {
 
     /// How many distinct values.
     pub(super) fn len(&self) -> usize {
-        self.ends.len()
+        self.values.len()
     }
 
     /// The numbers of all values.
     pub(super) fn ids(&self) -> Range<u32> {
-        0..self.ends.len() as u32
+        0..self.values.len() as u32
     }
 
-    /// All values one behind another, and where each ends.
-    pub(super) fn parts(&self) -> (&[u8], &[usize]) {
-        (&self.bytes, &self.ends)
+    /// All values, by their number.
+    pub(super) fn values(&self) -> &Strings {
+        &self.values
     }
 
     /// Bytes of memory in use.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.bytes.capacity() + self.ends.capacity() * size_of::<usize>() + self.index.capacity() * 5
+        self.values.memory_bytes() + self.index.allocation_size()
     }
-}
-
-fn slice<'a>(bytes: &'a [u8], ends: &[usize], id: u32) -> &'a [u8] {
-    let id = id as usize;
-    let start = if id == 0 { 0 } else { ends[id - 1] };
-    &bytes[start..ends[id]]
 }

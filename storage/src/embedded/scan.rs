@@ -182,6 +182,7 @@ fn shredded(column: &AttributeColumn, text: &str, result: &mut [bool]) {
             }
             Box::new(values.ids.iter().map(move |id| wanted.contains(id)))
         }
+        AttributeValues::Plain(values) => Box::new(values.iter().map(|value| value == text.as_bytes())),
         AttributeValues::Int(values) => {
             Box::new(values.iter().map(|&value| Value::Int(value).matches_text(text)))
         }

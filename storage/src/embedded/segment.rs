@@ -174,7 +174,9 @@ impl Segment {
                 Some(index) => {
                     let column = &mut self.columns.attributes[index];
                     match (&mut column.values, attribute.value) {
-                        (AttributeValues::String(values), AnyValue::String(text)) => push_text(values, text)?,
+                        (values, AnyValue::String(text)) => {
+                            values.push_text(text.as_bytes(), || text.to_str().map(drop))?;
+                        }
                         (AttributeValues::Int(values), AnyValue::Int(value)) => values.push(value),
                         (AttributeValues::Double(values), AnyValue::Double(value)) => values.push(value),
                         (AttributeValues::Bool(values), AnyValue::Bool(value)) => values.push(value),

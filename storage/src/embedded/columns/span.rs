@@ -123,6 +123,9 @@ fn shredded(columns: &Columns, index: usize, row: usize) -> Option<KeyValue> {
     let place = column.rows.binary_search(&(row as u32)).ok()?;
     let value = match &column.values {
         AttributeValues::String(values) => Value::String(values.text(place)),
+        AttributeValues::Plain(values) => {
+            Value::String(String::from_utf8_lossy(values.get(place)).into_owned())
+        }
         AttributeValues::Int(values) => Value::Int(values[place]),
         AttributeValues::Double(values) => Value::Double(values[place]),
         AttributeValues::Bool(values) => Value::Bool(values[place]),

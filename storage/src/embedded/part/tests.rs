@@ -54,6 +54,15 @@ fn any_range_of_rows_is_read_back_as_written() {
 }
 
 #[test]
+fn text_without_a_dictionary_is_read_back_as_written() {
+    let spans: Vec<Span> = (1..=9_000u64)
+        .map(|i| span("x").id(i).after(i).attribute("user", &*format!("user-{i}")).build())
+        .collect();
+    let (_dir, part) = part_of(&spans);
+    assert_eq!(read(&part, 0..spans.len()), spans);
+}
+
+#[test]
 fn the_rows_of_each_trace_are_found() {
     let spans = many_spans();
     let (_dir, part) = part_of(&spans);

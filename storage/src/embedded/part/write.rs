@@ -17,8 +17,9 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{ColumnPath, Type, TypePtr};
 
-use super::super::columns::{AttributeColumn, AttributeValues, Blobs, Coded, Columns, resource, scope};
-use super::super::dictionary::Dictionary;
+use super::super::columns::{
+    AttributeColumn, AttributeValues, Blobs, Coded, Columns, Strings, resource, scope,
+};
 use super::field::{Field, attribute_type};
 use super::file::PartFile;
 use super::{AttributeMeta, FORMAT, META_FILE, PartMeta, SPANS_FILE, TRACES_FILE, TraceIndex};
@@ -122,7 +123,7 @@ fn properties(columns: &Columns, types: &[TypePtr]) -> WriterProperties {
         let dictionary = match &column.values {
             AttributeValues::String(values) => values.values.len() * MAX_DISTINCT_SHARE <= values.ids.len(),
             AttributeValues::Int(_) | AttributeValues::Double(_) => true,
-            AttributeValues::Bool(_) => false,
+            AttributeValues::Plain(_) | AttributeValues::Bool(_) => false,
         };
         properties = properties
             .set_column_dictionary_enabled(path.clone(), dictionary)
@@ -198,8 +199,12 @@ impl<W: Write + Send> Sink<'_, W> {
     fn write_attribute(&mut self, column: &AttributeColumn) -> Result<()> {
         match &column.values {
             AttributeValues::String(coded) => {
-                let dictionary = byte_arrays(&coded.values);
+                let dictionary = byte_arrays(coded.values.values());
                 self.sparse::<ByteArrayType>(&column.rows, |i| dictionary[coded.ids[i] as usize].clone())
+            }
+            AttributeValues::Plain(strings) => {
+                let values = byte_arrays(strings);
+                self.sparse::<ByteArrayType>(&column.rows, |i| values[i].clone())
             }
             AttributeValues::Int(values) => self.sparse::<Int64Type>(&column.rows, |i| values[i]),
             AttributeValues::Double(values) => self.sparse::<DoubleType>(&column.rows, |i| values[i]),
@@ -217,7 +222,7 @@ impl<W: Write + Send> Sink<'_, W> {
     }
 
     fn coded(&mut self, column: &Coded) -> Result<()> {
-        let dictionary = byte_arrays(&column.values);
+        let dictionary = byte_arrays(column.values.values());
         self.dense::<ByteArrayType>(|row| dictionary[column.ids[row] as usize].clone())
     }
 
@@ -268,9 +273,9 @@ impl<W: Write + Send> Sink<'_, W> {
     }
 }
 
-/// The values of a dictionary, sharing one buffer.
-fn byte_arrays(dictionary: &Dictionary) -> Vec<ByteArray> {
-    let (bytes, ends) = dictionary.parts();
+/// Strings as values that share one buffer.
+fn byte_arrays(strings: &Strings) -> Vec<ByteArray> {
+    let (bytes, ends) = strings.parts();
     let bytes = Bytes::copy_from_slice(bytes);
     let starts = std::iter::once(&0).chain(ends);
     starts.zip(ends).map(|(&start, &end)| ByteArray::from(bytes.slice(start..end))).collect()

@@ -1,6 +1,8 @@
 use super::super::columns::SpanReader;
+use super::super::scan;
 use super::*;
 use crate::model::{Span, Value, to_otlp};
+use crate::query::{AttributeScope, SpanFilter};
 use crate::testing::{attribute, span};
 
 fn append(segment: &mut Segment, spans: &[Span]) {
@@ -73,4 +75,30 @@ fn the_lane_is_the_first_valid_one_in_order_of_trust() {
         append(&mut segment, &[one]);
         assert_eq!(read(&segment)[0].lane.as_str(), lane, "{attributes:?}");
     }
+}
+
+#[test]
+fn text_that_hardly_repeats_loses_its_dictionary_and_nothing_else() {
+    let spans: Vec<Span> = (1..=10_000u64)
+        .map(|i| {
+            let one = span("x").id(i).attribute("distinct", &*format!("user-{i}"));
+            one.attribute("few", &*format!("route-{}", i % 1_500)).build()
+        })
+        .collect();
+    let mut segment = Segment::default();
+    append(&mut segment, &spans[..9_000]);
+    append(&mut segment, &spans[..500]);
+    segment.truncate(9_000);
+    append(&mut segment, &spans[9_000..]);
+    let values: Vec<_> = segment.columns().attributes.iter().map(|column| &column.values).collect();
+    assert!(matches!(values[..], [AttributeValues::Plain(_), AttributeValues::String(_)]));
+    assert_eq!(read(&segment), spans);
+    let wanted = SpanFilter::Attribute {
+        scope: AttributeScope::Span,
+        key: "distinct".to_owned(),
+        text: "user-9500".to_owned(),
+    };
+    let matching = scan::matching(&wanted, segment.columns(), spans.len());
+    let rows: Vec<usize> = (0..spans.len()).filter(|&row| matching[row]).collect();
+    assert_eq!(rows, [9_499]);
 }

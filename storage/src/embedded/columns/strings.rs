@@ -1,0 +1,48 @@
+//! Byte strings one behind another.
+
+/// A list of byte strings in one buffer.
+#[derive(Default)]
+pub(in super::super) struct Strings {
+    bytes: Vec<u8>,
+    // End of each string in `bytes`; it begins where the one before ends.
+    ends: Vec<usize>,
+}
+
+impl Strings {
+    pub(in super::super) fn push(&mut self, value: &[u8]) {
+        self.bytes.extend_from_slice(value);
+        self.ends.push(self.bytes.len());
+    }
+
+    /// The string at a place that is in the list.
+    #[inline]
+    pub(in super::super) fn get(&self, i: usize) -> &[u8] {
+        let start = if i == 0 { 0 } else { self.ends[i - 1] };
+        &self.bytes[start..self.ends[i]]
+    }
+
+    /// How many strings.
+    pub(in super::super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// All strings in their order.
+    pub(in super::super) fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        (0..self.len()).map(|i| self.get(i))
+    }
+
+    /// The buffer, and where each string ends in it.
+    pub(in super::super) fn parts(&self) -> (&[u8], &[usize]) {
+        (&self.bytes, &self.ends)
+    }
+
+    /// Forgets all strings from the place `len` on.
+    pub(in super::super) fn truncate(&mut self, len: usize) {
+        self.ends.truncate(len);
+        self.bytes.truncate(self.ends.last().copied().unwrap_or_default());
+    }
+
+    pub(in super::super) fn memory_bytes(&self) -> usize {
+        self.bytes.capacity() + self.ends.capacity() * size_of::<usize>()
+    }
+}
