@@ -5,7 +5,8 @@ use std::fmt;
 use laneway::{Context, Lane, Sampler};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use tracing::field::Empty;
-use tracing::{Level, error, info, info_span, span, warn};
+use tracing::subscriber::NoSubscriber;
+use tracing::{Dispatch, Level, error, info, info_span, span, warn};
 
 use crate::collector::Bed;
 use crate::tree::{int, is_error, status_message, text, value};
@@ -329,6 +330,10 @@ impl fmt::Debug for Chatty {
 #[tokio::test]
 async fn values_that_trace_while_they_are_formatted_do_not_deadlock() {
     let bed = Bed::start().await;
+    // While there is one subscriber only, `tracing` asks the thread's default whether it is interested in a callsite, and
+    // remembers the answer. That default is deaf while it dispatches, which is when this test first meets the callsite. With
+    // a second one it asks all there are, so that the outcome does not hang on which other tests run at the moment.
+    let _second = Dispatch::new(NoSubscriber::new());
     info_span!("outer", late = Empty, value = Empty).in_scope(|| {
         info!(value = ?Chatty, "event");
         tracing::Span::current().record("value", tracing::field::debug(Chatty));
