@@ -39,6 +39,7 @@ mod segment;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod trace_rows;
 mod view;
 #[doc(hidden)]
 pub mod wal;
@@ -46,6 +47,7 @@ pub mod wal;
 pub use error::OpenError;
 pub use wal::SyncMode;
 
+use search::Work;
 use shared::{Shared, Workers};
 use view::Snapshot;
 
@@ -62,6 +64,8 @@ pub struct Options {
     pub segment_max_bytes: usize,
     /// A segment is sealed this long after its first span. Bounds what a restart replays. Default: 5 minutes.
     pub segment_max_age: Duration,
+    /// The most bytes of memory that indexes and dictionaries of parts are kept in. Default: 64 MiB.
+    pub cache_bytes: usize,
     /// The most bytes of requests that may wait to become durable; requests beyond are refused. Default: 64 MiB.
     pub ingest_memory_bytes: usize,
 }
@@ -75,6 +79,7 @@ impl Options {
             segment_max_spans: 262_144,
             segment_max_bytes: 128 /* MiB */ * 1024 * 1024,
             segment_max_age: Duration::from_secs(5 * 60),
+            cache_bytes: 64 /* MiB */ * 1024 * 1024,
             ingest_memory_bytes: 64 /* MiB */ * 1024 * 1024,
         }
     }
@@ -101,10 +106,11 @@ impl EmbeddedStore {
     /// Runs a query on a thread that may block, on what is durable now.
     async fn query<T: Send + 'static>(
         &self,
-        answer: impl FnOnce(&Snapshot) -> Result<T, QueryError> + Send + 'static,
+        answer: impl FnOnce(&Snapshot, &Work) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<T, QueryError> {
-        let snapshot = self.shared.view().snapshot();
-        let answered = tokio::task::spawn_blocking(move || answer(&snapshot)).await;
+        let (snapshot, work) = (self.shared.view().snapshot(), Work::default());
+        let _cancel = work.cancel_on_drop();
+        let answered = tokio::task::spawn_blocking(move || answer(&snapshot, &work)).await;
         answered.unwrap_or_else(|died| {
             if died.is_cancelled() {
                 Err(QueryError::Closing)
@@ -122,20 +128,20 @@ impl Store for EmbeddedStore {
     }
 
     async fn trace(&self, trace_id: TraceId, _range: Option<TimeRange>) -> Result<Option<Trace>, QueryError> {
-        self.query(move |snapshot| search::trace(snapshot, trace_id)).await
+        self.query(move |snapshot, _| search::trace(snapshot, trace_id)).await
     }
 
     async fn search(&self, query: TraceQuery) -> Result<TracePage, QueryError> {
-        self.query(move |snapshot| search::search(snapshot, &query)).await
+        self.query(move |snapshot, work| search::search(snapshot, &query, work)).await
     }
 
     async fn services(&self, range: TimeRange) -> Result<Vec<ServiceSummary>, QueryError> {
-        self.query(move |snapshot| search::services(snapshot, range)).await
+        self.query(move |snapshot, work| search::services(snapshot, range, work)).await
     }
 
     async fn operations(&self, service: &str, range: TimeRange) -> Result<Vec<OperationSummary>, QueryError> {
         let service = service.to_owned();
-        self.query(move |snapshot| search::operations(snapshot, &service, range)).await
+        self.query(move |snapshot, work| search::operations(snapshot, &service, range, work)).await
     }
 
     fn health(&self) -> Health {

@@ -62,6 +62,9 @@ pub enum QueryError {
     /// Stored data is not what was written.
     #[error("stored data is corrupt: {0}")]
     Corrupt(String),
+    /// Nobody waits for the answer any more.
+    #[error("the query was cancelled")]
+    Cancelled,
     /// The work was cancelled because the store is closing.
     #[error("the store is closing")]
     Closing,

@@ -58,7 +58,9 @@ impl ApiError {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::UriTooLong { .. } => StatusCode::URI_TOO_LONG,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::NotReady(_) | Self::Store(QueryError::Closing) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotReady(_) | Self::Store(QueryError::Closing | QueryError::Cancelled) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
             Self::Store(_) | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -79,6 +81,7 @@ impl ApiError {
             Self::NotReady(_) => "not_ready",
             Self::Timeout(_) => "timeout",
             Self::Store(QueryError::Closing) => "closing",
+            Self::Store(QueryError::Cancelled) => "cancelled",
             Self::Store(_) | Self::Internal => "internal",
         }
     }
@@ -97,7 +100,7 @@ impl ApiError {
             Self::BodyTooLarge { .. } => "everything that can be asked is in the path and query",
             Self::TooManySpans { .. } => "lower 'limit', or narrow the search",
             Self::Timeout(_) => "narrow the range of time",
-            Self::NotReady(_) | Self::Store(QueryError::Closing) => "try again later",
+            Self::NotReady(_) | Self::Store(QueryError::Closing | QueryError::Cancelled) => "try again later",
             Self::Store(_) | Self::Internal => "the server's log says more",
         };
         Some(text.to_owned()).filter(|text| !text.is_empty())

@@ -2,6 +2,7 @@
 
 use std::hash::BuildHasher;
 use std::ops::Range;
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -15,12 +16,19 @@ mod tests;
 #[derive(Default)]
 pub(super) struct Dictionary {
     values: Strings,
+    // Values that were read of a part, in place of `values`: nothing is added to them.
+    shared: Option<Arc<Strings>>,
     // Keyed by the hash of a value. The seed is random, so no sender can aim for collisions.
     index: HashTable<u32>,
     hasher: RandomState,
 }
 
 impl Dictionary {
+    /// The dictionary of a column that was read; it does not grow.
+    pub(super) fn shared(values: Arc<Strings>) -> Self {
+        Self { shared: Some(values), ..Self::default() }
+    }
+
     /// The number of a value, which is added when it is new and `check` accepts it.
     ///
     /// Equality with a value that was accepted proves a value acceptable, so a check runs once per distinct value.
@@ -29,6 +37,7 @@ impl Dictionary {
         value: &[u8],
         check: impl FnOnce() -> Result<(), E>,
     ) -> Result<u32, E> {
+        debug_assert!(self.shared.is_none(), "a dictionary that was read does not grow");
         let hash = self.hasher.hash_one(value);
         if let Some(&id) = self.index.find(hash, |&id| self.values.get(id as usize) == value) {
             return Ok(id);
@@ -49,7 +58,7 @@ impl Dictionary {
 
     /// The value of a number that this dictionary gave out.
     pub(super) fn get(&self, id: u32) -> &[u8] {
-        self.values.get(id as usize)
+        self.values().get(id as usize)
     }
 
     /// The value as text; values of text columns were checked when they were added.
@@ -59,17 +68,22 @@ impl Dictionary {
 
     /// How many distinct values.
     pub(super) fn len(&self) -> usize {
-        self.values.len()
+        self.values().len()
     }
 
     /// The numbers of all values.
     pub(super) fn ids(&self) -> Range<u32> {
-        0..self.values.len() as u32
+        0..self.len() as u32
     }
 
     /// All values, by their number.
     pub(super) fn values(&self) -> &Strings {
-        &self.values
+        self.shared.as_deref().unwrap_or(&self.values)
+    }
+
+    /// All values, without what finds them.
+    pub(super) fn into_values(self) -> Strings {
+        self.values
     }
 
     /// Bytes of memory in use.

@@ -10,7 +10,7 @@ use laneway_proto::otlp::reader::TracesRequest;
 use super::error::OpenError;
 use super::ingest::Ingest;
 use super::layout::Layout;
-use super::part::{self, Part, PartId, SharedPart};
+use super::part::{self, Cache, Part, PartId, SharedPart};
 use super::segment::Segment;
 use super::shared::{Counters, Shared, Workers};
 use super::view::{LiveSegment, View};
@@ -23,7 +23,8 @@ pub(super) fn open(options: Options) -> Result<(Arc<Shared>, Workers), OpenError
     let at = |source| OpenError::DataDir { path: options.data_dir.clone(), source };
     let wal_options = WalOptions { sync: options.wal_sync, ..WalOptions::default() };
     let wal = WalDir::open(OsFs, &layout.wal, wal_options)?;
-    let parts = open_parts(&layout).map_err(at)??;
+    let cache = Cache::new(options.cache_bytes);
+    let parts = open_parts(&layout, &cache).map_err(at)??;
     let mut live = Vec::new();
     let mut newest = parts.iter().map(|part| part.id().last_segment).max().unwrap_or_default();
     let mut recovered_spans = 0;
@@ -41,7 +42,7 @@ pub(super) fn open(options: Options) -> Result<(Arc<Shared>, Workers), OpenError
     let log = wal.create(newest + 1)?;
     let open = Arc::new(LiveSegment::new(newest + 1, Segment::default()));
     live.push(Arc::clone(&open));
-    let shared = Arc::new(Shared::new(options, layout, wal, View { live, parts }));
+    let shared = Arc::new(Shared::new(options, layout, wal, cache, View { live, parts }));
     Counters::add(&shared.counters.recovered_spans, recovered_spans);
     let ingest = Ingest::new(Arc::clone(&shared), open, log);
     let sealing = Arc::clone(&shared);
@@ -55,7 +56,7 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<thread::Joi
 }
 
 /// Opens all parts; those that another one replaced are removed.
-fn open_parts(layout: &Layout) -> io::Result<Result<Vec<SharedPart>, QueryError>> {
+fn open_parts(layout: &Layout, cache: &Arc<Cache>) -> io::Result<Result<Vec<SharedPart>, QueryError>> {
     let mut ids = Vec::new();
     for entry in fs::read_dir(&layout.parts)? {
         // Files of others are left alone.
@@ -67,7 +68,8 @@ fn open_parts(layout: &Layout) -> io::Result<Result<Vec<SharedPart>, QueryError>
     for id in replaced {
         fs::remove_dir_all(part::dir_of(&layout.parts, id))?;
     }
-    Ok(kept.into_iter().map(|id| Part::open(&part::dir_of(&layout.parts, id), id).map(Arc::new)).collect())
+    let open = |id| Part::open(&part::dir_of(&layout.parts, id), id, cache).map(Arc::new);
+    Ok(kept.into_iter().map(open).collect())
 }
 
 fn replay(wal: &WalDir, number: u64) -> Result<Segment, WalError> {

@@ -1,42 +1,63 @@
 //! Parts: immutable units of stored spans on disk.
 //!
 //! A part is a directory `parts/<first segment>-<last segment>-<level>` of three files: `spans.parquet` (the spans, ordered by
-//! trace id), `traces.idx` (which traces it holds and where, see [`TraceIndex`]) and `part.json` (see [`PartMeta`]). It is written
+//! trace id, in one or more row groups), `part.idx` (what finds them) and `part.json` (what both are made of). It is written
 //! under `tmp/`, synced, and comes into being by one rename.
+//!
+//! Reading goes through `part.idx` alone: the page index says where the pages of a column are, the trace filter and the
+//! dictionary of the column `TraceId` where a trace is, and the trace table, postings and needle filters which traces a search
+//! should look at. Parquet's own footer is for other tools.
 
-use std::fs::File;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use laneway_proto::TraceId;
-use parquet::file::reader::{FileReader, SerializedFileReader};
-use parquet::file::serialized_reader::ReadOptionsBuilder;
 
-use super::columns::{AttributeType, Columns};
+use super::columns::Strings;
 use crate::QueryError;
 use crate::query::TimeRange;
 
-mod decode;
+mod cache;
+mod chunk;
+mod encoding;
 mod field;
 mod file;
-mod load;
+mod group;
+mod keys;
+mod meta;
+mod names;
+mod needles;
+mod order;
+mod pages;
+mod parents;
+mod postings;
+mod read;
+mod sparse;
+mod table;
 #[cfg(test)]
 mod tests;
 mod traces;
 mod write;
 
+pub(super) use cache::Cache;
 pub(super) use field::{Field, Projection};
-pub(super) use write::write;
+pub(super) use file::sync_dir;
+pub(super) use group::{Candidates, RowGroup};
+pub(super) use meta::AttributeMeta;
+pub(super) use order::order;
+pub(super) use write::{PartWriter, write};
 
-use file::PartFile;
-use traces::TraceIndex;
+use encoding::byte_array;
+use file::{PartFile, decompress};
+use meta::PartMeta;
+use pages::{ColumnPages, PageMeta};
+use traces::TraceFilter;
 
 /// Version of the part format that this code writes and reads.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 const SPANS_FILE: &str = "spans.parquet";
-const TRACES_FILE: &str = "traces.idx";
+const INDEX_FILE: &str = "part.idx";
 const META_FILE: &str = "part.json";
 
 /// Which segments a part holds. Parts of one data directory never overlap, except that a part which covers others replaces them.
@@ -81,64 +102,39 @@ impl PartId {
     }
 }
 
-/// What `part.json` says.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-struct PartMeta {
-    format: u32,
-    rows: usize,
-    min_start_unix_ns: u64,
-    max_start_unix_ns: u64,
-    /// Where the pages of `spans.parquet` end, and its indexes and footer begin.
-    footer_offset: u64,
-    /// CRC-32C of these: the Parquet reader trusts them.
-    footer_crc32c: u32,
-    /// The attribute columns, in their order in the Parquet file and in shapes.
-    attributes: Vec<AttributeMeta>,
-}
-
-/// An attribute column of a part.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-struct AttributeMeta {
-    key: String,
-    #[serde(rename = "type")]
-    kind: AttributeType,
-}
-
 /// An open part.
 pub(super) struct Part {
     id: PartId,
+    // What the cache knows it by.
+    number: u64,
     meta: PartMeta,
-    traces: TraceIndex,
-    spans: SerializedFileReader<PartFile>,
+    filter: TraceFilter,
+    spans: PartFile,
+    index: PartFile,
     bytes: u64,
+    cache: Arc<Cache>,
 }
 
 impl Part {
-    /// Opens the part in a directory.
-    pub(super) fn open(dir: &Path, id: PartId) -> Result<Self, QueryError> {
-        let at =
-            |error: &dyn std::fmt::Display| QueryError::Corrupt(format!("part {}: {error}", dir.display()));
-        let meta = std::fs::read(dir.join(META_FILE))?;
-        let meta: PartMeta = serde_json::from_slice(&meta).map_err(|error| at(&error))?;
-        if meta.format != FORMAT {
-            return Err(at(&format_args!(
-                "format {} is not {FORMAT}, the one this version reads",
-                meta.format
-            )));
+    /// Opens the part in a directory. Reads what says where everything else is, and the trace filter, no more.
+    pub(super) fn open(dir: &Path, id: PartId, cache: &Arc<Cache>) -> Result<Self, QueryError> {
+        Self::try_open(dir, id, cache).map_err(|error| match error {
+            QueryError::Corrupt(problem) => corrupt(format_args!("part {}: {problem}", dir.display())),
+            error => error,
+        })
+    }
+
+    fn try_open(dir: &Path, id: PartId, cache: &Arc<Cache>) -> Result<Self, QueryError> {
+        let meta_path = dir.join(META_FILE);
+        let meta = PartMeta::read(&meta_path)?;
+        let (spans, index) = (PartFile::open(&dir.join(SPANS_FILE))?, PartFile::open(&dir.join(INDEX_FILE))?);
+        let filter = TraceFilter::from_bytes(&index.raw_section(meta.filter)?).map_err(corrupt)?;
+        let bytes = spans.len()? + index.len()? + std::fs::metadata(&meta_path)?.len();
+        let end = meta.filter.offset + meta.filter.len as u64;
+        if index.len()? != end || !spans.is_whole_parquet()? {
+            return Err(corrupt("a file is cut"));
         }
-        let traces =
-            TraceIndex::from_bytes(&std::fs::read(dir.join(TRACES_FILE))?).map_err(|error| at(&error))?;
-        let file = PartFile::new(File::open(dir.join(SPANS_FILE))?)?;
-        let bytes = file.len();
-        if file.crc32c_from(meta.footer_offset)? != meta.footer_crc32c {
-            return Err(at(&"the checksum of the footer of spans.parquet does not match"));
-        }
-        let options = ReadOptionsBuilder::new().with_page_index().build();
-        let spans = SerializedFileReader::new_with_options(file, options).map_err(|error| at(&error))?;
-        if spans.metadata().file_metadata().num_rows() != meta.rows as i64 {
-            return Err(at(&"spans.parquet and part.json disagree on the number of spans"));
-        }
-        Ok(Self { id, meta, traces, spans, bytes })
+        Ok(Self { id, number: cache.new_part(), meta, filter, spans, index, bytes, cache: Arc::clone(cache) })
     }
 
     pub(super) fn id(&self) -> PartId {
@@ -150,7 +146,7 @@ impl Part {
         self.meta.rows
     }
 
-    /// Bytes of its span file.
+    /// Bytes of its files.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -160,25 +156,36 @@ impl Part {
         TimeRange { start_unix_ns: self.meta.min_start_unix_ns, end_unix_ns: self.meta.max_start_unix_ns }
     }
 
-    /// The rows of a trace; empty when it has none here.
-    pub(super) fn rows_of_trace(&self, trace_id: TraceId) -> Result<Range<usize>, QueryError> {
-        let Some(candidates) = self.traces.candidate_rows(trace_id, self.rows()) else { return Ok(0..0) };
-        let columns = self.load(candidates.clone(), &Projection::of([Field::TraceId]))?;
-        let id = trace_id.as_bytes();
-        let start = columns.trace_id.partition_point(|other| other < id);
-        let end = columns.trace_id.partition_point(|other| other <= id);
-        Ok(candidates.start + start..candidates.start + end)
+    /// Its attribute columns, in the order of shapes.
+    pub(super) fn attributes(&self) -> &[AttributeMeta] {
+        &self.meta.attributes
     }
 
-    /// Reads the projected columns of some rows.
-    pub(super) fn load(&self, rows: Range<usize>, projection: &Projection) -> Result<Columns, QueryError> {
-        load::load(self, rows, projection)
+    /// Its row groups: trace ids ascend from one to the next.
+    pub(super) fn row_groups(&self) -> impl Iterator<Item = RowGroup<'_>> {
+        (0..self.meta.row_groups.len()).map(|number| RowGroup { part: self, number })
     }
-}
 
-/// Makes the names in a directory durable.
-pub(super) fn sync_dir(dir: &Path) -> std::io::Result<()> {
-    File::open(dir)?.sync_all()
+    /// A row group by its number.
+    pub(super) fn row_group(&self, number: usize) -> RowGroup<'_> {
+        RowGroup { part: self, number }
+    }
+
+    /// Whether the trace may be here; "maybe" for one absent trace in 65,536.
+    pub(super) fn may_have(&self, trace_id: TraceId) -> bool {
+        self.filter.may_have(trace_id)
+    }
+
+    fn content(&self, column: &ColumnPages, page: &PageMeta) -> Result<Vec<u8>, QueryError> {
+        let content = self.spans.read_checked(page.offset, page.len as usize, page.crc32c)?;
+        if column.is_compressed { decompress(&content, page.decompressed_len as usize) } else { Ok(content) }
+    }
+
+    fn texts(&self, column: &ColumnPages) -> Result<Strings, QueryError> {
+        let dictionary = column.dictionary.ok_or_else(|| corrupt("a dictionary is missing"))?;
+        byte_array::decode_plain(&self.content(column, &dictionary)?, dictionary.values as usize)
+            .map_err(corrupt)
+    }
 }
 
 /// Parts are shared by the queries that read them.
@@ -187,4 +194,8 @@ pub(super) type SharedPart = Arc<Part>;
 /// The directory of a part below the data directory's `parts`.
 pub(super) fn dir_of(parts_dir: &Path, id: PartId) -> PathBuf {
     parts_dir.join(id.dir_name())
+}
+
+fn corrupt(problem: impl std::fmt::Display) -> QueryError {
+    QueryError::Corrupt(problem.to_string())
 }

@@ -61,5 +61,5 @@ fn write_part(shared: &Shared, segment: &LiveSegment, id: PartId) -> Result<Part
         fs::rename(&unfinished, &target)?;
         sync_dir(&shared.layout.parts)?;
     }
-    Part::open(&target, id)
+    Part::open(&target, id, &shared.cache)
 }

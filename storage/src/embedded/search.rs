@@ -5,18 +5,22 @@ use std::hash::{BuildHasher, Hash};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashSet;
-use laneway_proto::{Lane, TraceId};
+use laneway_proto::Lane;
+use laneway_proto::TraceId;
 
 use super::columns::{Columns, resource};
 use super::part::{Field, Projection};
-use super::scan;
-use super::view::{Snapshot, Source};
+use super::view::Snapshot;
 use crate::QueryError;
 use crate::model::{Resource, SpanKind, StatusCode, Trace, is_entry};
-use crate::query::{
-    OperationSummary, Red, ServiceSummary, SpanFilter, TimeRange, TraceCursor, TracePage, TraceQuery,
-    TraceSummary,
-};
+use crate::query::{OperationSummary, Red, ServiceSummary, TimeRange, TracePage, TraceQuery, TraceSummary};
+
+mod best_first;
+mod work;
+
+pub(super) use work::Work;
+
+use best_first::BestFirst;
 
 /// All spans of a trace.
 pub(super) fn trace(snapshot: &Snapshot, trace_id: TraceId) -> Result<Option<Trace>, QueryError> {
@@ -24,31 +28,18 @@ pub(super) fn trace(snapshot: &Snapshot, trace_id: TraceId) -> Result<Option<Tra
 }
 
 /// A page of matching traces.
-///
-/// Sources are scanned from the newest on, and only until the best candidates cannot be beaten by older sources.
-pub(super) fn search(snapshot: &Snapshot, query: &TraceQuery) -> Result<TracePage, QueryError> {
-    let mut range = query.range;
-    if let Some(cursor) = query.cursor {
-        range.end_unix_ns = range.end_unix_ns.min(cursor.start_unix_ns);
-    }
-    let projection = scan::projection(&query.filter);
-    let sources = snapshot.newest_first(range);
-    let mut sources = sources.iter().peekable();
-    let mut candidates = Candidates::default();
+pub(super) fn search(snapshot: &Snapshot, query: &TraceQuery, work: &Work) -> Result<TracePage, QueryError> {
+    let mut places = BestFirst::new(snapshot, query);
+    let mut given = HashSet::new();
     let mut page = TracePage { traces: Vec::new(), next: None };
     let mut last = None;
-    loop {
-        let newest = candidates.newest();
-        if let Some((bounds, source)) =
-            sources.next_if(|(bounds, _)| newest.is_none_or(|best| best.start_unix_ns <= bounds.end_unix_ns))
-        {
-            debug_assert!(bounds.overlaps(&range));
-            candidates.add(source, &query.filter, &projection, range, query.cursor)?;
+    while let Some(place) = places.next(work)? {
+        // Its newest matching span came first; others match elsewhere.
+        if !given.insert(place.trace_id) {
             continue;
         }
-        let Some(place) = candidates.pop() else { return Ok(page) };
-        // With a cursor, sources that begin behind it are not scanned: a trace with a newer matching span was on an earlier page,
-        // and only the whole trace can tell.
+        // With a cursor, what lies before it is not looked at: a trace with a newer matching span was on an earlier page, and only
+        // the whole trace can tell.
         let projection = if query.cursor.is_some() { Projection::all() } else { summary_projection() };
         let Some(trace) = Trace::new(snapshot.spans_of_trace(place.trace_id, &projection)?) else { continue };
         if query.cursor.is_some() && newest_match(&trace, query) != Some(place.start_unix_ns) {
@@ -61,6 +52,7 @@ pub(super) fn search(snapshot: &Snapshot, query: &TraceQuery) -> Result<TracePag
         page.traces.push(TraceSummary::of(&trace));
         last = Some(place);
     }
+    Ok(page)
 }
 
 /// What a [`TraceSummary`] is made of.
@@ -83,61 +75,12 @@ fn newest_match(trace: &Trace, query: &TraceQuery) -> Option<u64> {
     matching.map(|span| span.start_unix_ns).filter(|start| query.range.contains(*start)).max()
 }
 
-/// Traces with a matching span, by the newest one that was seen.
-#[derive(Default)]
-struct Candidates {
-    places: BTreeSet<TraceCursor>,
-    // Also those that were taken already.
-    starts: HashMap<TraceId, u64>,
-}
-
-impl Candidates {
-    fn add(
-        &mut self,
-        source: &Source,
-        filter: &SpanFilter,
-        projection: &Projection,
-        range: TimeRange,
-        cursor: Option<TraceCursor>,
-    ) -> Result<(), QueryError> {
-        source.read(projection, |columns, rows| {
-            let matches = scan::matching(filter, columns, rows);
-            for row in (0..rows).filter(|&row| matches[row] && range.contains(columns.start_unix_ns[row])) {
-                let Some(trace_id) = columns.trace_id(row) else { continue };
-                let place = TraceCursor { start_unix_ns: columns.start_unix_ns[row], trace_id };
-                if cursor.is_none_or(|cursor| place < cursor) {
-                    self.insert(place);
-                }
-            }
-        })
-    }
-
-    fn insert(&mut self, place: TraceCursor) {
-        match self.starts.get_mut(&place.trace_id) {
-            Some(start) if *start >= place.start_unix_ns => {}
-            Some(start) => {
-                self.places.remove(&TraceCursor { start_unix_ns: *start, ..place });
-                *start = place.start_unix_ns;
-                self.places.insert(place);
-            }
-            None => {
-                self.starts.insert(place.trace_id, place.start_unix_ns);
-                self.places.insert(place);
-            }
-        }
-    }
-
-    fn newest(&self) -> Option<TraceCursor> {
-        self.places.last().copied()
-    }
-
-    fn pop(&mut self) -> Option<TraceCursor> {
-        self.places.pop_last()
-    }
-}
-
 /// The services of a range.
-pub(super) fn services(snapshot: &Snapshot, range: TimeRange) -> Result<Vec<ServiceSummary>, QueryError> {
+pub(super) fn services(
+    snapshot: &Snapshot,
+    range: TimeRange,
+    work: &Work,
+) -> Result<Vec<ServiceSummary>, QueryError> {
     #[derive(Default)]
     struct Service {
         lanes: BTreeSet<Lane>,
@@ -153,6 +96,7 @@ pub(super) fn services(snapshot: &Snapshot, range: TimeRange) -> Result<Vec<Serv
     each_group(
         snapshot,
         range,
+        work,
         &fields,
         |_| true,
         key,
@@ -179,13 +123,22 @@ pub(super) fn operations(
     snapshot: &Snapshot,
     service: &str,
     range: TimeRange,
+    work: &Work,
 ) -> Result<Vec<OperationSummary>, QueryError> {
     let mut operations = BTreeMap::<(String, SpanKind), Red>::new();
     let key = |columns: &Columns, row: usize| (columns.name.ids[row], SpanKind::from_otlp(columns.kind[row]));
     let is_wanted = |resource: &Resource| resource.service_name() == service;
-    each_group(snapshot, range, &[Field::SpanName], is_wanted, key, |columns, _, (name, kind), red| {
-        operations.entry((columns.name.values.text(name).into_owned(), kind)).or_default().merge(red);
-    })?;
+    each_group(
+        snapshot,
+        range,
+        work,
+        &[Field::SpanName],
+        is_wanted,
+        key,
+        |columns, _, (name, kind), red| {
+            operations.entry((columns.name.values.text(name).into_owned(), kind)).or_default().merge(red);
+        },
+    )?;
     Ok(operations.into_iter().map(|((name, kind), red)| OperationSummary { name, kind, red }).collect())
 }
 
@@ -194,6 +147,7 @@ pub(super) fn operations(
 fn each_group<K: Hash + Eq + Copy>(
     snapshot: &Snapshot,
     range: TimeRange,
+    work: &Work,
     fields: &[Field],
     is_wanted: impl Fn(&Resource) -> bool,
     key: impl Fn(&Columns, usize) -> K,
@@ -211,7 +165,8 @@ fn each_group<K: Hash + Eq + Copy>(
     let projection = Projection::of(always.into_iter().chain(fields.iter().copied()));
     let hasher = RandomState::default();
     let mut seen = HashSet::new();
-    for (_, source) in snapshot.newest_first(range) {
+    for (_, source) in snapshot.sources(range) {
+        work.go_on()?;
         source.read(&projection, |columns, rows| {
             let values = &columns.resource.values;
             let resources =

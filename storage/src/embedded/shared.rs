@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::Options;
 use super::layout::Layout;
-use super::part::SharedPart;
+use super::part::{Cache, SharedPart};
 use super::view::{LiveSegment, View};
 use super::wal::WalDir;
 use crate::store::{Accepted, AppendError, IngestRequest, StoreStats};
@@ -31,6 +31,8 @@ pub(super) struct Shared {
     pub(super) options: Options,
     pub(super) layout: Layout,
     pub(super) wal: WalDir,
+    /// Of all parts.
+    pub(super) cache: Arc<Cache>,
     pub(super) counters: Counters,
     view: RwLock<Arc<View>>,
     queue: Mutex<Queue>,
@@ -74,11 +76,12 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Shared {
-    pub(super) fn new(options: Options, layout: Layout, wal: WalDir, view: View) -> Self {
+    pub(super) fn new(options: Options, layout: Layout, wal: WalDir, cache: Arc<Cache>, view: View) -> Self {
         Self {
             options,
             layout,
             wal,
+            cache,
             counters: Counters::default(),
             view: RwLock::new(Arc::new(view)),
             queue: Mutex::default(),

@@ -1,15 +1,15 @@
-//! What a query sees: the open segment, segments that are being sealed, and parts.
+//! What a query sees: open segments, segments that are being sealed, and parts.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use laneway_proto::TraceId;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use super::columns::{Columns, SpanReader};
-use super::part::{Projection, SharedPart};
+use super::part::{Projection, RowGroup, SharedPart};
 use super::segment::Segment;
+use super::trace_rows::TraceRows;
 use crate::QueryError;
 use crate::model::Span;
 use crate::query::TimeRange;
@@ -21,13 +21,15 @@ pub(super) struct LiveSegment {
     pub(super) spans: RwLock<Segment>,
     // Rows that are durable. Rows behind them may yet be taken back.
     visible: AtomicUsize,
+    // Of durable rows.
+    traces: Mutex<TraceRows>,
 }
 
 impl LiveSegment {
     /// A segment whose spans so far are durable.
     pub(super) fn new(number: u64, spans: Segment) -> Self {
         let visible = spans.columns().len().into();
-        Self { number, spans: RwLock::new(spans), visible }
+        Self { number, spans: RwLock::new(spans), visible, traces: Mutex::default() }
     }
 
     /// Shows all spans that were appended so far.
@@ -39,25 +41,41 @@ impl LiveSegment {
     pub(super) fn visible_rows(&self) -> usize {
         self.visible.load(Ordering::Acquire)
     }
+
+    /// Calls `read` with its columns, and with an index of at least the first `rows` of them, which are durable.
+    pub(super) fn read<T>(&self, rows: usize, read: impl FnOnce(&Columns, &TraceRows) -> T) -> T {
+        let spans = self.spans.read();
+        let mut traces = self.traces.lock();
+        traces.extend(spans.columns(), rows);
+        read(spans.columns(), &traces)
+    }
 }
 
 /// All spans of the store at one instant, each exactly once. Replaced as a whole when a segment or part comes or goes.
 #[derive(Clone)]
 pub(super) struct View {
-    /// In ascending order; the last one is open.
+    /// In ascending order.
     pub(super) live: Vec<Arc<LiveSegment>>,
     pub(super) parts: Vec<SharedPart>,
 }
 
 /// A [`View`] that does not grow while a query works on it.
 pub(super) struct Snapshot {
-    sources: Vec<Source>,
+    live: Vec<Live>,
+    parts: Vec<SharedPart>,
 }
 
-/// A segment or part within a snapshot.
-pub(super) enum Source {
-    Live { segment: Arc<LiveSegment>, rows: usize },
-    Part(SharedPart),
+/// The durable rows of a segment at one instant.
+pub(super) struct Live {
+    pub(super) segment: Arc<LiveSegment>,
+    pub(super) rows: usize,
+}
+
+/// Spans that are read together.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'a> {
+    Live(&'a Live),
+    Group(RowGroup<'a>),
 }
 
 impl View {
@@ -66,23 +84,22 @@ impl View {
         let live = self
             .live
             .iter()
-            .map(|segment| Source::Live { rows: segment.visible_rows(), segment: Arc::clone(segment) });
-        let parts = self.parts.iter().map(|part| Source::Part(Arc::clone(part)));
-        Snapshot { sources: live.chain(parts).collect() }
+            .map(|segment| Live { rows: segment.visible_rows(), segment: Arc::clone(segment) });
+        Snapshot { live: live.filter(|live| live.rows > 0).collect(), parts: self.parts.clone() }
     }
 }
 
 impl Snapshot {
-    /// The sources with spans that may start within the range, those with the newest spans first.
-    pub(super) fn newest_first(&self, range: TimeRange) -> Vec<(TimeRange, &Source)> {
-        let mut sources: Vec<_> = self
-            .sources
+    /// Where there are spans that may start within the range, with the bounds of their starts.
+    pub(super) fn sources(&self, range: TimeRange) -> impl Iterator<Item = (TimeRange, Source<'_>)> {
+        let live = self
+            .live
             .iter()
-            .filter_map(|source| Some((source.range()?, source)))
-            .filter(|(bounds, _)| bounds.overlaps(&range))
-            .collect();
-        sources.sort_by_key(|(bounds, _)| std::cmp::Reverse(bounds.end_unix_ns));
-        sources
+            .filter_map(|live| Some((live.segment.spans.read().range()?, Source::Live(live))));
+        let parts = self.parts.iter().filter(move |part| part.range().overlaps(&range));
+        let groups =
+            parts.flat_map(|part| part.row_groups()).map(|group| (group.range(), Source::Group(group)));
+        live.chain(groups).filter(move |(bounds, _)| bounds.overlaps(&range))
     }
 
     /// All spans of a trace with at least the projected fields, in no order, maybe more than once.
@@ -92,21 +109,26 @@ impl Snapshot {
         projection: &Projection,
     ) -> Result<Vec<Span>, QueryError> {
         let mut spans = Vec::new();
-        for source in &self.sources {
-            source.spans_of_trace(trace_id, projection, &mut spans)?;
+        for live in &self.live {
+            live.segment.read(live.rows, |columns, traces| {
+                let rows = traces.rows(columns, trace_id).filter(|&row| row < live.rows);
+                read_spans(columns, rows, &mut spans)
+            })?;
+        }
+        for part in self.parts.iter().filter(|part| part.may_have(trace_id)) {
+            for group in part.row_groups().filter(|group| group.may_have(trace_id)) {
+                let rows = group.rows_of_trace(trace_id)?;
+                if !rows.is_empty() {
+                    let columns = group.load(rows, projection)?;
+                    read_spans(&columns, 0..columns.len(), &mut spans)?;
+                }
+            }
         }
         Ok(spans)
     }
 }
 
-impl Source {
-    fn range(&self) -> Option<TimeRange> {
-        match self {
-            Self::Live { segment, .. } => segment.spans.read().range(),
-            Self::Part(part) => Some(part.range()),
-        }
-    }
-
+impl Source<'_> {
     /// Calls `visit` with at least the projected columns, and how many of their rows count.
     pub(super) fn read<T>(
         &self,
@@ -114,33 +136,9 @@ impl Source {
         visit: impl FnOnce(&Columns, usize) -> T,
     ) -> Result<T, QueryError> {
         Ok(match self {
-            Self::Live { segment, rows } => visit(segment.spans.read().columns(), *rows),
-            Self::Part(part) => visit(&part.load(0..part.rows(), projection)?, part.rows()),
+            Self::Live(live) => visit(live.segment.spans.read().columns(), live.rows),
+            Self::Group(group) => visit(&group.load(0..group.rows(), projection)?, group.rows()),
         })
-    }
-
-    fn spans_of_trace(
-        &self,
-        trace_id: TraceId,
-        projection: &Projection,
-        spans: &mut Vec<Span>,
-    ) -> Result<(), QueryError> {
-        match self {
-            Self::Live { segment, rows } => {
-                let segment = segment.spans.read();
-                let columns = segment.columns();
-                let id = trace_id.as_bytes();
-                read_spans(columns, (0..*rows).filter(|&row| columns.trace_id[row] == *id), spans)
-            }
-            Self::Part(part) => {
-                let rows: Range<usize> = part.rows_of_trace(trace_id)?;
-                if rows.is_empty() {
-                    return Ok(());
-                }
-                let columns = part.load(rows, projection)?;
-                read_spans(&columns, 0..columns.len(), spans)
-            }
-        }
     }
 }
 

@@ -18,6 +18,16 @@ impl Blobs {
         }
     }
 
+    /// A column of values that belong to these rows, which ascend.
+    pub(in super::super) fn from_parts(rows: Vec<u32>, values: Strings) -> Self {
+        Self { rows, values }
+    }
+
+    /// The rows with a value, ascending, and their values.
+    pub(in super::super) fn parts(&self) -> (&[u32], &Strings) {
+        (&self.rows, &self.values)
+    }
+
     /// The value of a row, or nothing.
     pub(in super::super) fn get(&self, row: usize) -> &[u8] {
         self.rows.binary_search(&(row as u32)).map_or(&[], |i| self.values.get(i))

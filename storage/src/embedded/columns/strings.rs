@@ -1,7 +1,7 @@
 //! Byte strings one behind another.
 
 /// A list of byte strings in one buffer.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(in super::super) struct Strings {
     bytes: Vec<u8>,
     // End of each string in `bytes`; it begins where the one before ends.
@@ -9,6 +9,11 @@ pub(in super::super) struct Strings {
 }
 
 impl Strings {
+    /// An empty list with room for so many strings, and for so many bytes of them in all.
+    pub(in super::super) fn with_capacity(strings: usize, bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), ends: Vec::with_capacity(strings) }
+    }
+
     pub(in super::super) fn push(&mut self, value: &[u8]) {
         self.bytes.extend_from_slice(value);
         self.ends.push(self.bytes.len());
@@ -29,11 +34,6 @@ impl Strings {
     /// All strings in their order.
     pub(in super::super) fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         (0..self.len()).map(|i| self.get(i))
-    }
-
-    /// The buffer, and where each string ends in it.
-    pub(in super::super) fn parts(&self) -> (&[u8], &[usize]) {
-        (&self.bytes, &self.ends)
     }
 
     /// Forgets all strings from the place `len` on.

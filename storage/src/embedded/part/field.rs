@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use parquet::basic::{Encoding, LogicalType, Repetition, TimeUnit, Type as PhysicalType};
+use parquet::basic::{LogicalType, Repetition, TimeUnit, Type as PhysicalType};
 use parquet::errors::Result;
 use parquet::schema::types::{Type, TypePtr};
 
-use super::super::columns::{AttributeColumn, AttributeType};
+use super::super::columns::AttributeType;
+use super::meta::AttributeMeta;
 
 /// A column that every part has, in the order of the file. The names are those of the OpenTelemetry ClickHouse
 /// exporter's `otel_traces` table where it has the column.
@@ -14,7 +15,10 @@ use super::super::columns::{AttributeColumn, AttributeType};
 pub(in super::super) enum Field {
     TraceId,
     SpanId,
+    /// Of parents that are not in the same trace of the same row group.
     ParentSpanId,
+    /// How many rows before a span its parent is; 0 where it has none, or `ParentSpanId`.
+    ParentOffset,
     Timestamp,
     Duration,
     SpanName,
@@ -44,10 +48,11 @@ pub(in super::super) enum Field {
 
 impl Field {
     /// All of them, in the order of the file.
-    pub(in super::super) const ALL: [Self; 27] = [
+    pub(in super::super) const ALL: [Self; 28] = [
         Self::TraceId,
         Self::SpanId,
         Self::ParentSpanId,
+        Self::ParentOffset,
         Self::Timestamp,
         Self::Duration,
         Self::SpanName,
@@ -83,29 +88,6 @@ impl Field {
         format!("{self:?}")
     }
 
-    /// Whether equal values are common enough for a dictionary.
-    pub(super) fn has_dictionary(self) -> bool {
-        !matches!(
-            self,
-            Self::TraceId
-                | Self::SpanId
-                | Self::ParentSpanId
-                | Self::Timestamp
-                | Self::Duration
-                | Self::ResidualAttributes
-                | Self::Events
-                | Self::Links
-        )
-    }
-
-    /// The encoding of values that are not in a dictionary.
-    pub(super) fn encoding(self) -> Encoding {
-        match self {
-            Self::Timestamp | Self::Duration => Encoding::DELTA_BINARY_PACKED,
-            _ => Encoding::PLAIN,
-        }
-    }
-
     pub(super) fn parquet_type(self) -> Result<TypePtr> {
         let name = self.name();
         let (physical, length, logical) = match self {
@@ -113,6 +95,7 @@ impl Field {
             Self::SpanId | Self::ParentSpanId => (PhysicalType::FIXED_LEN_BYTE_ARRAY, 8, None),
             Self::Timestamp => (PhysicalType::INT64, 0, Some(LogicalType::timestamp(true, TimeUnit::NANOS))),
             Self::Duration => (PhysicalType::INT64, 0, None),
+            Self::ParentOffset => (PhysicalType::INT32, 0, None),
             Self::Flags
             | Self::DroppedAttributesCount
             | Self::DroppedEventsCount
@@ -151,14 +134,15 @@ fn attribute_name(key: &str, kind: AttributeType) -> String {
     format!("attr.{}{suffix}", key.replace('#', "##"))
 }
 
-pub(super) fn attribute_type(column: &AttributeColumn) -> Result<TypePtr> {
-    let (physical, logical) = match column.kind() {
+/// The Parquet column of an attribute.
+pub(super) fn attribute_type(attribute: &AttributeMeta) -> Result<TypePtr> {
+    let (physical, logical) = match attribute.kind {
         AttributeType::String => (PhysicalType::BYTE_ARRAY, Some(LogicalType::String)),
         AttributeType::Int => (PhysicalType::INT64, None),
         AttributeType::Double => (PhysicalType::DOUBLE, None),
         AttributeType::Bool => (PhysicalType::BOOLEAN, None),
     };
-    let name = attribute_name(&column.key, column.kind());
+    let name = attribute_name(&attribute.key, attribute.kind);
     let column = Type::primitive_type_builder(&name, physical)
         .with_logical_type(logical)
         .with_repetition(Repetition::OPTIONAL);

@@ -1,0 +1,101 @@
+//! What was read of parts and will likely be read again: page indexes, dictionaries, trace tables, postings, filters.
+//!
+//! One cache serves all parts of a store, within a budget of bytes. Pages themselves are the operating system's to cache.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use quick_cache::Weighter;
+
+use super::needles::Needles;
+use super::pages::PageIndex;
+use super::postings::Postings;
+use super::table::TraceTable;
+use crate::QueryError;
+use crate::embedded::columns::Strings;
+
+/// The cache of a store.
+pub(in super::super) struct Cache {
+    entries: quick_cache::sync::Cache<Key, Entry, ByBytes>,
+    next_part: AtomicU64,
+}
+
+/// What an entry was read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    /// Given out by [`Cache::new_part`].
+    pub(super) part: u64,
+    pub(super) row_group: usize,
+    pub(super) what: What,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum What {
+    Pages,
+    Table,
+    Postings,
+    /// Of an attribute column.
+    Needles(usize),
+    /// Of a column of the file.
+    Dictionary(usize),
+}
+
+/// A thing that is cached.
+#[derive(Debug, Clone)]
+pub(super) enum Entry {
+    Pages(Arc<PageIndex>),
+    Table(Arc<TraceTable>),
+    Postings(Arc<Postings>),
+    Needles(Arc<Needles>),
+    Texts(Arc<Strings>),
+    /// A dictionary of values of a fixed length.
+    Values(Arc<Vec<u8>>),
+}
+
+#[derive(Debug, Clone)]
+struct ByBytes;
+
+impl Weighter<Key, Entry> for ByBytes {
+    fn weight(&self, _: &Key, entry: &Entry) -> u64 {
+        let bytes = match entry {
+            Entry::Pages(pages) => pages.memory_bytes(),
+            Entry::Table(table) => table.memory_bytes(),
+            Entry::Postings(postings) => postings.memory_bytes(),
+            Entry::Needles(needles) => needles.memory_bytes(),
+            Entry::Texts(texts) => texts.memory_bytes(),
+            Entry::Values(values) => values.capacity(),
+        };
+        // An entry costs its place in the cache too.
+        (bytes + 128) as u64
+    }
+}
+
+impl Cache {
+    /// A cache that holds about this many bytes at most.
+    pub(in super::super) fn new(bytes: usize) -> Arc<Self> {
+        const TYPICAL_ENTRY: usize = 16 * 1024;
+        let entries =
+            quick_cache::sync::Cache::with_weighter(bytes / TYPICAL_ENTRY + 1, bytes as u64, ByBytes);
+        Arc::new(Self { entries, next_part: AtomicU64::new(0) })
+    }
+
+    /// A number for a part that is being opened: a part may come back under an old name with other content.
+    pub(super) fn new_part(&self) -> u64 {
+        self.next_part.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The entry of a key, which `read` makes when it is not there.
+    pub(super) fn get(
+        &self,
+        key: Key,
+        read: impl FnOnce() -> Result<Entry, QueryError>,
+    ) -> Result<Entry, QueryError> {
+        self.entries.get_or_insert_with(&key, read)
+    }
+}
+
+impl std::fmt::Debug for Cache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cache").field("entries", &self.entries.len()).finish_non_exhaustive()
+    }
+}

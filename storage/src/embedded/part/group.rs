@@ -1,0 +1,199 @@
+//! A row group of an open part.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use laneway_proto::TraceId;
+
+use super::super::columns::{Columns, Strings};
+use super::cache::{Entry, Key, What};
+use super::field::{Field, Projection};
+use super::meta::{RowGroupMeta, Section};
+use super::needles::Needles;
+use super::pages::PageIndex;
+use super::postings::{List, Postings, ordinals};
+use super::table::TraceTable;
+use super::{Part, corrupt, read};
+use crate::QueryError;
+use crate::query::TimeRange;
+
+mod candidates;
+
+pub(in super::super) use candidates::Candidates;
+
+/// Trace ids that are read at once while one is looked for.
+const IDS_PER_PROBE: usize = 64;
+
+/// Rows of a part that were written together.
+#[derive(Clone, Copy)]
+pub(in super::super) struct RowGroup<'a> {
+    pub(super) part: &'a Part,
+    pub(super) number: usize,
+}
+
+impl<'a> RowGroup<'a> {
+    fn meta(self) -> &'a RowGroupMeta {
+        &self.part.meta.row_groups[self.number]
+    }
+
+    /// How many spans.
+    pub(in super::super) fn rows(self) -> usize {
+        self.meta().rows
+    }
+
+    /// How many traces.
+    pub(in super::super) fn traces(self) -> usize {
+        self.meta().traces
+    }
+
+    /// First and last start of its spans.
+    pub(in super::super) fn range(self) -> TimeRange {
+        let meta = self.meta();
+        TimeRange { start_unix_ns: meta.min_start_unix_ns, end_unix_ns: meta.max_start_unix_ns }
+    }
+
+    /// Whether the trace is in the range of ids that are here.
+    pub(in super::super) fn may_have(self, trace_id: TraceId) -> bool {
+        let (meta, id) = (self.meta(), trace_id.to_string());
+        meta.first_trace <= id && id <= meta.last_trace
+    }
+
+    /// Reads the projected columns of some rows.
+    pub(in super::super) fn load(
+        self,
+        rows: Range<usize>,
+        projection: &Projection,
+    ) -> Result<Columns, QueryError> {
+        read::load(self, rows, projection)
+    }
+
+    /// The rows of a trace; empty when it has none here.
+    pub(in super::super) fn rows_of_trace(self, trace_id: TraceId) -> Result<Range<usize>, QueryError> {
+        match self.ordinal(trace_id)? {
+            Some(ordinal) => Ok(self.table()?.rows(ordinal)),
+            None => Ok(0..0),
+        }
+    }
+
+    /// The place of a trace among those of the row group.
+    ///
+    /// Ids are mostly random, so that the place can be guessed (interpolation search); where they are not, halving takes over.
+    fn ordinal(self, trace_id: TraceId) -> Result<Option<usize>, QueryError> {
+        let wanted = trace_id.to_bytes();
+        let key = |id: &[u8; 16]| u128::from_be_bytes(*id) >> 64;
+        let (mut low, mut high) = (0, self.traces());
+        let (mut low_key, mut high_key) = (0, u128::from(u64::MAX));
+        let mut is_guessing = true;
+        while low < high {
+            let (width, span) = ((high - low) as u128, high_key - low_key + 1);
+            let guess = match is_guessing {
+                true => low + (width * key(&wanted).saturating_sub(low_key).min(span - 1) / span) as usize,
+                false => low + (high - low) / 2,
+            };
+            let start = guess.saturating_sub(IDS_PER_PROBE / 2).clamp(low, high - 1);
+            let ids = self.trace_ids(start..(start + IDS_PER_PROBE).min(high))?;
+            let end = start + ids.len();
+            match ids.binary_search(&wanted) {
+                Ok(place) => return Ok(Some(start + place)),
+                Err(0) => (high, high_key) = (start, key(&ids[0])),
+                Err(place) if place == ids.len() => (low, low_key) = (end, key(&ids[place - 1])),
+                Err(_) => return Ok(None),
+            }
+            is_guessing = !is_guessing || low_key < high_key && (high - low) < width as usize / 2;
+            if high_key < low_key {
+                return Ok(None);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The ids of some traces. They are not compressed, so that a few are read alone.
+    pub(super) fn trace_ids(self, ordinals: Range<usize>) -> Result<Vec<[u8; 16]>, QueryError> {
+        let pages = self.pages()?;
+        let column = pages.columns.get(Field::TraceId.index());
+        let dictionary =
+            column.and_then(|column| column.dictionary).ok_or_else(|| corrupt("there are no trace ids"))?;
+        if ordinals.end * 16 > dictionary.len as usize {
+            return Err(corrupt("there are too few trace ids"));
+        }
+        let mut bytes = vec![0; ordinals.len() * 16];
+        self.part.spans.read(dictionary.offset + ordinals.start as u64 * 16, &mut bytes)?;
+        Ok(bytes.as_chunks().0.to_vec())
+    }
+
+    pub(super) fn cached(
+        self,
+        what: What,
+        read: impl FnOnce() -> Result<Entry, QueryError>,
+    ) -> Result<Entry, QueryError> {
+        self.part.cache.get(Key { part: self.part.number, row_group: self.number, what }, read)
+    }
+
+    fn section(self, section: Section) -> Result<Vec<u8>, QueryError> {
+        self.part.index.section(section)
+    }
+
+    pub(super) fn pages(self) -> Result<Arc<PageIndex>, QueryError> {
+        let entry = self.cached(What::Pages, || {
+            let pages = PageIndex::from_bytes(&self.section(self.meta().pages)?).map_err(corrupt)?;
+            Ok(Entry::Pages(Arc::new(pages)))
+        })?;
+        if let Entry::Pages(pages) = entry { Ok(pages) } else { Err(misfiled()) }
+    }
+
+    /// What is known of each trace.
+    pub(in super::super) fn table(self) -> Result<Arc<TraceTable>, QueryError> {
+        let entry = self.cached(What::Table, || {
+            let bytes = self.part.index.raw_section(self.meta().table)?;
+            let table = TraceTable::from_bytes(&bytes, self.rows()).map_err(corrupt)?;
+            if table.len() != self.traces() {
+                return Err(corrupt("the trace table is of other traces"));
+            }
+            Ok(Entry::Table(Arc::new(table)))
+        })?;
+        if let Entry::Table(table) = entry { Ok(table) } else { Err(misfiled()) }
+    }
+
+    fn postings(self) -> Result<Arc<Postings>, QueryError> {
+        let entry = self.cached(What::Postings, || {
+            let postings = Postings::from_bytes(&self.section(self.meta().postings)?).map_err(corrupt)?;
+            Ok(Entry::Postings(Arc::new(postings)))
+        })?;
+        if let Entry::Postings(postings) = entry { Ok(postings) } else { Err(misfiled()) }
+    }
+
+    fn list(self, list: &List) -> Result<Vec<u32>, QueryError> {
+        let len = (list.bytes.end - list.bytes.start) as usize;
+        let bytes = self.part.index.read_checked(self.meta().lists + list.bytes.start, len, list.crc32c)?;
+        let ordinals = ordinals(&bytes).map_err(corrupt)?;
+        match ordinals.last() {
+            Some(&last) if last as usize >= self.traces() => Err(corrupt("a posting is of no trace")),
+            _ => Ok(ordinals),
+        }
+    }
+
+    /// The needle filters of an attribute column, if it has some.
+    fn needles(self, attribute: usize) -> Result<Option<Arc<Needles>>, QueryError> {
+        let Some(needles) = self.meta().needles.iter().find(|needles| needles.attribute == attribute) else {
+            return Ok(None);
+        };
+        let entry = self.cached(What::Needles(attribute), || {
+            let bytes = self.part.index.raw_section(needles.section)?;
+            Ok(Entry::Needles(Arc::new(Needles::from_bytes(&bytes).map_err(corrupt)?)))
+        })?;
+        if let Entry::Needles(needles) = entry { Ok(Some(needles)) } else { Err(misfiled()) }
+    }
+
+    /// The texts of a column's dictionary.
+    pub(super) fn texts(self, column: usize, pages: &PageIndex) -> Result<Arc<Strings>, QueryError> {
+        let entry = self.cached(What::Dictionary(column), || {
+            let column = pages.columns.get(column).ok_or_else(|| corrupt("a column has no pages"))?;
+            Ok(Entry::Texts(Arc::new(self.part.texts(column)?)))
+        })?;
+        if let Entry::Texts(texts) = entry { Ok(texts) } else { Err(misfiled()) }
+    }
+}
+
+fn misfiled() -> QueryError {
+    corrupt("a dictionary is of another type")
+}

@@ -1,0 +1,227 @@
+//! Which traces of a row group a search has to look at.
+
+use super::super::super::columns::{AttributeType, resource, scope};
+use super::super::field::Field;
+use super::super::needles;
+use super::super::pages::PageEncoding;
+use super::{List, RowGroup, corrupt};
+use crate::QueryError;
+use crate::model::StatusCode;
+use crate::query::{AttributeScope, SpanFilter};
+
+/// Traces, some of which may have a span that meets a filter; no others do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in super::super::super) enum Candidates {
+    /// Any trace may.
+    All,
+    /// Only these may, by their ordinals, ascending.
+    Only(Vec<u32>),
+}
+
+impl Candidates {
+    const NONE: Self = Self::Only(Vec::new());
+
+    fn is_none(&self) -> bool {
+        *self == Self::NONE
+    }
+
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::All, other) | (other, Self::All) => other,
+            (Self::Only(mut some), Self::Only(others)) => {
+                some.retain(|ordinal| others.binary_search(ordinal).is_ok());
+                Self::Only(some)
+            }
+        }
+    }
+
+    fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Only(mut some), Self::Only(others)) => {
+                some.extend(others);
+                some.sort_unstable();
+                some.dedup();
+                Self::Only(some)
+            }
+            _ => Self::All,
+        }
+    }
+
+    /// All traces if there is reason to look at any.
+    fn all_if(any: bool) -> Self {
+        if any { Self::All } else { Self::NONE }
+    }
+}
+
+impl RowGroup<'_> {
+    /// The traces that a search for this filter has to look at.
+    pub(in super::super::super) fn candidates(self, filter: &SpanFilter) -> Result<Candidates, QueryError> {
+        match filter {
+            SpanFilter::Service(name) => self.with_operation(Some(name), None),
+            SpanFilter::Operation(name) => self.with_operation(None, Some(name)),
+            SpanFilter::Lane(lane) => {
+                let postings = self.postings()?;
+                self.listed(postings.lane(lane.as_str()))
+            }
+            SpanFilter::Status(StatusCode::Error) => {
+                let table = self.table()?;
+                Ok(self.traces_where(|ordinal| table.has_error(ordinal)))
+            }
+            SpanFilter::MinDuration(ns) => {
+                let table = self.table()?;
+                Ok(self.traces_where(|ordinal| table.may_last(ordinal, *ns)))
+            }
+            SpanFilter::StatusMessage(message) => {
+                self.with_text(Field::StatusMessage, |stored| stored == message.as_bytes())
+            }
+            SpanFilter::ScopeName(name) => {
+                self.with_text(Field::Scope, |stored| scope(stored).is_ok_and(|scope| scope.name == *name))
+            }
+            SpanFilter::ScopeVersion(version) => self
+                .with_text(Field::Scope, |stored| scope(stored).is_ok_and(|scope| scope.version == *version)),
+            SpanFilter::Attribute { scope, key, text } => self.with_attribute(*scope, key, text),
+            SpanFilter::All(filters) => self.with_all(filters),
+            SpanFilter::Any(filters) => {
+                let none = Ok(Candidates::NONE);
+                filters.iter().fold(none, |some, filter| Ok(some?.or(self.candidates(filter)?)))
+            }
+            SpanFilter::Kind(_) | SpanFilter::Status(_) | SpanFilter::MaxDuration(_) | SpanFilter::Not(_) => {
+                Ok(Candidates::All)
+            }
+        }
+    }
+
+    fn with_all(self, filters: &[SpanFilter]) -> Result<Candidates, QueryError> {
+        let service = filters.iter().find_map(|filter| match filter {
+            SpanFilter::Service(name) => Some(name.as_str()),
+            _ => None,
+        });
+        let operation = filters.iter().find_map(|filter| match filter {
+            SpanFilter::Operation(name) => Some(name.as_str()),
+            _ => None,
+        });
+        // An operation of a service has a list of its own, much shorter than those of the two.
+        let mut candidates = match (service, operation) {
+            (None, None) => Candidates::All,
+            _ => self.with_operation(service, operation)?,
+        };
+        for filter in filters {
+            if candidates.is_none() {
+                break;
+            }
+            if !matches!(filter, SpanFilter::Service(_) | SpanFilter::Operation(_)) {
+                candidates = candidates.and(self.candidates(filter)?);
+            }
+        }
+        Ok(candidates)
+    }
+
+    fn with_operation(self, service: Option<&str>, name: Option<&str>) -> Result<Candidates, QueryError> {
+        let postings = self.postings()?;
+        self.listed(postings.operations(service, name))
+    }
+
+    fn listed<'l>(self, lists: Option<impl Iterator<Item = &'l List>>) -> Result<Candidates, QueryError> {
+        let Some(lists) = lists else { return Ok(Candidates::All) };
+        let none = Ok(Candidates::NONE);
+        lists.fold(none, |some, list| Ok(some?.or(Candidates::Only(self.list(list)?))))
+    }
+
+    fn traces_where(self, is_candidate: impl Fn(usize) -> bool) -> Candidates {
+        Candidates::Only(
+            (0..self.traces()).filter(|&ordinal| is_candidate(ordinal)).map(|i| i as u32).collect(),
+        )
+    }
+
+    /// All traces if the dictionary of a column has such a value.
+    fn with_text(self, field: Field, is_wanted: impl Fn(&[u8]) -> bool) -> Result<Candidates, QueryError> {
+        Ok(Candidates::all_if(self.texts(field.index(), &*self.pages()?)?.iter().any(is_wanted)))
+    }
+
+    fn with_attribute(self, place: AttributeScope, key: &str, text: &str) -> Result<Candidates, QueryError> {
+        let is_within = |scope| place == AttributeScope::Any || place == scope;
+        let has_key = |keys: &Option<Vec<String>>| {
+            Candidates::all_if(keys.as_ref().is_none_or(|keys| keys.iter().any(|other| other == key)))
+        };
+        let meta = self.meta();
+        let mut candidates = Candidates::NONE;
+        if is_within(AttributeScope::Event) {
+            candidates = candidates.or(has_key(&meta.event_keys));
+        }
+        if is_within(AttributeScope::Link) {
+            candidates = candidates.or(has_key(&meta.link_keys));
+        }
+        if is_within(AttributeScope::Scope) {
+            candidates = candidates.or(self.with_text(Field::Scope, |stored| {
+                scope(stored).is_ok_and(|scope| has(&scope.attributes, key, text))
+            })?);
+        }
+        if is_within(AttributeScope::Resource) {
+            candidates = candidates.or(self.with_resource(key, text)?);
+        }
+        if is_within(AttributeScope::Span) {
+            candidates = candidates.or(has_key(&meta.residual_keys));
+            for (place, attribute) in self.part.meta.attributes.iter().enumerate() {
+                if attribute.key == key && candidates != Candidates::All {
+                    candidates = candidates.or(self.with_value(place, attribute.kind, text)?);
+                }
+            }
+        }
+        Ok(candidates)
+    }
+
+    /// Traces with a span of a service one of whose resources has the attribute.
+    fn with_resource(self, key: &str, text: &str) -> Result<Candidates, QueryError> {
+        let mut services = Vec::new();
+        for stored in self.texts(Field::Resource.index(), &*self.pages()?)?.iter() {
+            if let Ok(resource) = resource(stored)
+                && has(&resource.attributes, key, text)
+            {
+                services.push(resource.service_name().to_owned());
+            }
+        }
+        services.sort_unstable();
+        services.dedup();
+        let none = Ok(Candidates::NONE);
+        services.iter().fold(none, |some, service| Ok(some?.or(self.with_operation(Some(service), None)?)))
+    }
+
+    /// Traces with a span that may have a value in an attribute column.
+    fn with_value(self, place: usize, kind: AttributeType, text: &str) -> Result<Candidates, QueryError> {
+        let pages = self.pages()?;
+        let index = Field::ALL.len() + place;
+        let column = pages.columns.get(index).ok_or_else(|| corrupt("a column has no pages"))?;
+        let is_empty = column.pages.iter().all(|page| page.values == 0);
+        let int = text.parse::<i64>().ok();
+        let value = match kind {
+            _ if is_empty => return Ok(Candidates::NONE),
+            AttributeType::Bool => return Ok(Candidates::all_if(text == "true" || text == "false")),
+            AttributeType::Double => return Ok(Candidates::all_if(text.parse::<f64>().is_ok())),
+            AttributeType::String => text.as_bytes().to_vec(),
+            AttributeType::Int => match int {
+                Some(int) => int.to_le_bytes().to_vec(),
+                None => return Ok(Candidates::NONE),
+            },
+        };
+        if let Some(needles) = self.needles(place)? {
+            let table = self.table()?;
+            let rows = self.rows();
+            let pages = needles.pages_with(needles::hash(&value)).filter(|&page| page < column.pages.len());
+            let mut traces: Vec<u32> = pages
+                .flat_map(|page| table.traces_of(column.rows_of(page, rows)))
+                .map(|i| i as u32)
+                .collect();
+            traces.dedup();
+            return Ok(Candidates::Only(traces));
+        }
+        if kind == AttributeType::String && column.encoding == PageEncoding::Dictionary {
+            let texts = self.texts(index, &pages)?;
+            return Ok(Candidates::all_if(texts.iter().any(|known| known == value)));
+        }
+        Ok(Candidates::All)
+    }
+}
+
+fn has(attributes: &[crate::model::KeyValue], key: &str, text: &str) -> bool {
+    attributes.iter().any(|attribute| attribute.key == key && attribute.value.matches_text(text))
+}

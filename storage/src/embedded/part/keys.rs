@@ -1,0 +1,57 @@
+//! Which attribute keys occur in columns of encoded messages, so that a search for another key need not read them.
+
+use std::collections::BTreeSet;
+
+use laneway_proto::otlp::reader::{KeyValue, ReadError, Repeated, Span};
+
+use super::super::columns::{Blobs, parse};
+
+/// More keys than this are not listed.
+const MAX_KEYS: usize = 256;
+
+/// Keys of the attributes of the spans in a residual column.
+pub(super) fn of_attributes(column: &Blobs) -> Option<Vec<String>> {
+    collect(column, |span, keys| keys.see(span.attributes()))
+}
+
+/// Keys of the attributes of the events in an events column.
+pub(super) fn of_events(column: &Blobs) -> Option<Vec<String>> {
+    collect(column, |span, keys| span.events().try_for_each(|event| keys.see(event?.attributes())))
+}
+
+/// Keys of the attributes of the links in a links column.
+pub(super) fn of_links(column: &Blobs) -> Option<Vec<String>> {
+    collect(column, |span, keys| span.links().try_for_each(|link| keys.see(link?.attributes())))
+}
+
+#[derive(Default)]
+struct Keys<'a> {
+    known: BTreeSet<&'a [u8]>,
+}
+
+impl<'a> Keys<'a> {
+    fn see(&mut self, attributes: Repeated<'a, KeyValue<'a>>) -> Result<(), ReadError> {
+        for attribute in attributes {
+            let key = attribute?.key.as_bytes();
+            if self.known.len() <= MAX_KEYS {
+                self.known.insert(key);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn collect<'a>(
+    column: &'a Blobs,
+    mut see: impl FnMut(Span<'a>, &mut Keys<'a>) -> Result<(), ReadError>,
+) -> Option<Vec<String>> {
+    let mut keys = Keys::default();
+    for (_, stored) in column.iter() {
+        // What cannot be read any more may hold any key.
+        parse(stored).and_then(|span| see(span, &mut keys)).ok()?;
+        if keys.known.len() > MAX_KEYS {
+            return None;
+        }
+    }
+    Some(keys.known.into_iter().map(|key| String::from_utf8_lossy(key).into_owned()).collect())
+}

@@ -1,0 +1,172 @@
+//! Writing an attribute column.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use foldhash::fast::RandomState;
+use parquet::errors::ParquetError;
+use parquet::schema::types::ColumnDescPtr;
+
+use super::super::super::columns::{AttributeColumn, AttributeValues, Coded, Strings};
+use super::super::chunk::Chunk;
+use super::super::encoding::{byte_array, hybrid, split};
+use super::super::needles::{self, Needles};
+use super::super::pages::PageEncoding;
+use super::super::sparse::{Placed, Placement, Values};
+use super::group::{page_rows, sparse};
+
+/// Integers of more distinct values have no dictionary.
+const MAX_DICTIONARY_INTS: usize = 4096;
+/// A dictionary with more values than this is worth a filter that spares reading it.
+const MIN_NEEDLE_VALUES: usize = 512;
+
+type Compressor = zstd::bulk::Compressor<'static>;
+
+/// Writes a column of a row group with so many rows; returns its needle filters if it has many distinct values.
+pub(super) fn write<'c>(
+    column: &AttributeColumn,
+    placement: &mut Placement,
+    rows: usize,
+    descriptor: &ColumnDescPtr,
+    compressor: &'c mut Compressor,
+) -> Result<(Chunk<'c>, Option<Needles>), ParquetError> {
+    let placed = placement.place(&column.rows);
+    let page_rows = page_rows(column.rows.len(), rows);
+    let descriptor = descriptor.clone();
+    let chunk = move |encoding| Chunk::new(descriptor, encoding, Some(compressor), page_rows);
+    match &column.values {
+        AttributeValues::String(coded) => text(chunk(PageEncoding::Dictionary), coded, placed, rows),
+        AttributeValues::Plain(strings) => plain(chunk(PageEncoding::ByteArray), strings, placed, rows),
+        AttributeValues::Int(values) => match distinct_of(values.iter().copied(), MAX_DICTIONARY_INTS) {
+            Some((known, numbers)) => {
+                let dictionary = known.iter().flat_map(|value| value.to_le_bytes()).collect();
+                let mut chunk = chunk(PageEncoding::Dictionary);
+                chunk.dictionary(dictionary, known.len())?;
+                put_numbers(&mut chunk, placed, rows, known.len(), &numbers, |_| ())?;
+                Ok((chunk, None))
+            }
+            None => {
+                let mut needles = Needles::default();
+                let mut chunk = chunk(PageEncoding::Split);
+                sparse(&mut chunk, placed, rows, |places, out| {
+                    put_split(out, places.clone().map(|place| values[place].to_le_bytes()));
+                    needles.push(places.map(|place| needles::hash(&values[place].to_le_bytes())).collect());
+                })?;
+                Ok((chunk, Some(needles)))
+            }
+        },
+        AttributeValues::Double(values) => {
+            let mut chunk = chunk(PageEncoding::Split);
+            sparse(&mut chunk, placed, rows, |places, out| {
+                put_split(out, places.map(|place| values[place].to_le_bytes()));
+            })?;
+            Ok((chunk, None))
+        }
+        AttributeValues::Bool(values) => {
+            let mut chunk = chunk(PageEncoding::Plain);
+            sparse(&mut chunk, placed, rows, |places, out| put_bits(out, places.map(|place| values[place])))?;
+            Ok((chunk, None))
+        }
+    }
+}
+
+fn text<'c>(
+    mut chunk: Chunk<'c>,
+    coded: &Coded,
+    placed: Placed<'_>,
+    rows: usize,
+) -> Result<(Chunk<'c>, Option<Needles>), ParquetError> {
+    let values = coded.values.values();
+    let mut dictionary = Vec::new();
+    byte_array::encode_plain(&mut dictionary, values.iter());
+    chunk.dictionary(dictionary, values.len())?;
+    if values.len() < MIN_NEEDLE_VALUES {
+        put_numbers(&mut chunk, placed, rows, values.len(), &coded.ids, |_| ())?;
+        return Ok((chunk, None));
+    }
+    let hashes: Vec<u64> = values.iter().map(needles::hash).collect();
+    let mut needles = Needles::default();
+    put_numbers(&mut chunk, placed, rows, values.len(), &coded.ids, |numbers| {
+        let mut distinct = numbers.to_vec();
+        distinct.sort_unstable();
+        distinct.dedup();
+        needles.push(distinct.into_iter().map(|number| hashes[number as usize]).collect());
+    })?;
+    Ok((chunk, Some(needles)))
+}
+
+fn plain<'c>(
+    mut chunk: Chunk<'c>,
+    strings: &Strings,
+    placed: Placed<'_>,
+    rows: usize,
+) -> Result<(Chunk<'c>, Option<Needles>), ParquetError> {
+    let mut needles = Needles::default();
+    sparse(&mut chunk, placed, rows, |places, out| {
+        byte_array::encode(out, places.clone().map(|place| strings.get(place)));
+        needles.push(places.map(|place| needles::hash(strings.get(place))).collect());
+    })?;
+    Ok((chunk, Some(needles)))
+}
+
+/// Writes pages of numbers of a dictionary with `count` entries; `see` is shown those of each page.
+fn put_numbers(
+    chunk: &mut Chunk<'_>,
+    placed: Placed<'_>,
+    rows: usize,
+    count: usize,
+    numbers: &[u32],
+    mut see: impl FnMut(&[u32]),
+) -> Result<(), ParquetError> {
+    let width = hybrid::width_of(count);
+    let mut of_page = Vec::new();
+    sparse(chunk, placed, rows, |places: Values<'_>, out| {
+        of_page.clear();
+        of_page.extend(places.map(|place| numbers[place]));
+        out.push(width as u8);
+        hybrid::encode(out, &of_page, width);
+        see(&of_page);
+    })
+}
+
+fn put_split(out: &mut Vec<u8>, values: impl Iterator<Item = [u8; 8]>) {
+    split::encode(out, &values.collect::<Vec<_>>());
+}
+
+/// Booleans as PLAIN has them: one bit each.
+fn put_bits(out: &mut Vec<u8>, values: impl Iterator<Item = bool>) {
+    for (place, value) in values.enumerate() {
+        if place % 8 == 0 {
+            out.push(0);
+        }
+        if let Some(last) = out.last_mut() {
+            *last |= u8::from(value) << (place % 8);
+        }
+    }
+}
+
+/// The distinct values in the order of their appearance, and which of them each value is; `None` when they are more than `max`.
+pub(super) fn distinct_of<T: Hash + Eq + Copy>(
+    values: impl Iterator<Item = T>,
+    max: usize,
+) -> Option<(Vec<T>, Vec<u32>)> {
+    let mut places = HashMap::<T, u32, RandomState>::default();
+    let mut known = Vec::new();
+    let mut last = None;
+    let mut numbers = Vec::with_capacity(values.size_hint().0);
+    for value in values {
+        let number = match last {
+            Some((same, number)) if same == value => number,
+            _ => *places.entry(value).or_insert_with(|| {
+                known.push(value);
+                known.len() as u32 - 1
+            }),
+        };
+        if known.len() > max {
+            return None;
+        }
+        last = Some((value, number));
+        numbers.push(number);
+    }
+    Some((known, numbers))
+}
