@@ -7,13 +7,14 @@
 use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use laneway_proto::TraceId;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::serialized_reader::ReadOptionsBuilder;
 
 use super::columns::{AttributeType, Columns};
+use super::quarantine::is_damage;
 use crate::QueryError;
 use crate::query::TimeRange;
 
@@ -111,6 +112,8 @@ pub(super) struct Part {
     traces: TraceIndex,
     spans: SerializedFileReader<PartFile>,
     bytes: u64,
+    // Why it cannot be read, once that was found.
+    damage: OnceLock<String>,
 }
 
 impl Part {
@@ -138,7 +141,7 @@ impl Part {
         if spans.metadata().file_metadata().num_rows() != meta.rows as i64 {
             return Err(at(&"spans.parquet and part.json disagree on the number of spans"));
         }
-        Ok(Self { id, meta, traces, spans, bytes })
+        Ok(Self { id, meta, traces, spans, bytes, damage: OnceLock::new() })
     }
 
     pub(super) fn id(&self) -> PartId {
@@ -172,7 +175,16 @@ impl Part {
 
     /// Reads the projected columns of some rows.
     pub(super) fn load(&self, rows: Range<usize>, projection: &Projection) -> Result<Columns, QueryError> {
-        load::load(self, rows, projection)
+        load::load(self, rows, projection).inspect_err(|error| {
+            if is_damage(error) {
+                let _ = self.damage.set(error.to_string());
+            }
+        })
+    }
+
+    /// Why it cannot be read, when reading it has failed.
+    pub(super) fn damage(&self) -> Option<&str> {
+        self.damage.get().map(String::as_str)
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::Options;
 use super::layout::Layout;
+use super::maintenance::Maintenance;
 use super::part::SharedPart;
 use super::view::{LiveSegment, View};
 use super::wal::WalDir;
@@ -32,6 +33,7 @@ pub(super) struct Shared {
     pub(super) layout: Layout,
     pub(super) wal: WalDir,
     pub(super) counters: Counters,
+    pub(super) maintenance: Maintenance,
     view: RwLock<Arc<View>>,
     queue: Mutex<Queue>,
     // Signalled when a job arrives or the store closes.
@@ -80,6 +82,7 @@ impl Shared {
             layout,
             wal,
             counters: Counters::default(),
+            maintenance: Maintenance::default(),
             view: RwLock::new(Arc::new(view)),
             queue: Mutex::default(),
             queue_changed: Condvar::new(),
@@ -209,6 +212,21 @@ impl Shared {
         true
     }
 
+    /// Waits until the view is as wished; `false` when the deadline comes, or the store closes, before.
+    pub(super) fn wait_for_view(
+        &self,
+        deadline: std::time::Instant,
+        is_wished: impl Fn(&View) -> bool,
+    ) -> bool {
+        let mut queue = self.queue.lock();
+        while !is_wished(&self.view()) {
+            if queue.closing || self.segments_changed.wait_until(&mut queue, deadline).timed_out() {
+                return is_wished(&self.view());
+            }
+        }
+        true
+    }
+
     /// Waits for some time; `false` when the store closes meanwhile.
     pub(super) fn pause(&self, time: Duration) -> bool {
         let mut queue = self.queue.lock();
@@ -226,6 +244,7 @@ impl Shared {
         self.queue.lock().closing = true;
         self.queue_changed.notify_all();
         self.segments_changed.notify_all();
+        self.maintenance.close();
     }
 
     /// Records that nothing can be made durable any more; the first reason stays.
@@ -259,6 +278,7 @@ impl Shared {
             wal_appended_bytes: get(&counters.wal_appended_bytes),
             wal_syncs: get(&counters.wal_syncs),
             recovered_spans: get(&counters.recovered_spans),
+            maintenance: self.maintenance.stats(),
         }
     }
 }

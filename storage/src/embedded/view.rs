@@ -67,12 +67,19 @@ impl View {
             .live
             .iter()
             .map(|segment| Source::Live { rows: segment.visible_rows(), segment: Arc::clone(segment) });
-        let parts = self.parts.iter().map(|part| Source::Part(Arc::clone(part)));
+        let parts = self.parts.iter().filter(|part| part.damage().is_none());
+        let parts = parts.map(|part| Source::Part(Arc::clone(part)));
         Snapshot { sources: live.chain(parts).collect() }
     }
 }
 
 impl Snapshot {
+    /// Whether one of its parts was found damaged since it was taken.
+    pub(super) fn is_damaged(&self) -> bool {
+        let is_damaged = |source: &Source| matches!(source, Source::Part(part) if part.damage().is_some());
+        self.sources.iter().any(is_damaged)
+    }
+
     /// The sources with spans that may start within the range, those with the newest spans first.
     pub(super) fn newest_first(&self, range: TimeRange) -> Vec<(TimeRange, &Source)> {
         let mut sources: Vec<_> = self
