@@ -35,6 +35,7 @@ mod dictionary;
 mod disk;
 mod error;
 mod ingest;
+mod inspect;
 mod layout;
 mod maintenance;
 mod merge;
@@ -56,6 +57,7 @@ mod view;
 pub mod wal;
 
 pub use error::OpenError;
+pub use inspect::{ColumnInspection, Inspection, LogInspection, PartContent, PartInspection, inspect};
 pub use merge::MergeOptions;
 pub use retention::RetentionOptions;
 pub use snapshot::copy_snapshot;

@@ -36,7 +36,7 @@ use traces::TraceIndex;
 /// Version of the part format that this code writes and reads.
 const FORMAT: u32 = 1;
 
-const SPANS_FILE: &str = "spans.parquet";
+pub(super) const SPANS_FILE: &str = "spans.parquet";
 const TRACES_FILE: &str = "traces.idx";
 const META_FILE: &str = "part.json";
 

@@ -14,7 +14,7 @@ use crate::testing::{MemoryStore, arbitrary, span};
 
 mod damage;
 mod disk_full;
-mod lifecycle;
+pub(super) mod lifecycle;
 mod model;
 
 fn options(dir: &Path) -> Options {

@@ -68,7 +68,7 @@ fn fleet(part: u64, spans: u64) -> Vec<Span> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn any_spans_come_out_once_and_in_order(

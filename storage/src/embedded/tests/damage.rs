@@ -18,7 +18,7 @@ async fn found(store: &EmbeddedStore) -> Vec<bool> {
 #[tokio::test]
 async fn whatever_byte_of_a_part_flips_the_rest_serves() {
     let dir = TempDir::new().unwrap();
-    store_of(dir.path(), unmerged(dir.path()), 3).await.close().await;
+    store_of(unmerged(dir.path()), 3).await.close().await;
     let (mut set_aside, mut tried) = (0, 0);
     for file in ["part.json", "traces.idx", "spans.parquet"] {
         let length =
@@ -54,7 +54,7 @@ async fn whatever_byte_of_a_part_flips_the_rest_serves() {
 #[tokio::test]
 async fn a_part_without_a_file_is_set_aside_and_can_be_put_back() {
     let dir = TempDir::new().unwrap();
-    store_of(dir.path(), unmerged(dir.path()), 3).await.close().await;
+    store_of(unmerged(dir.path()), 3).await.close().await;
     let part = dir.path().join("parts").join(DAMAGED);
     let index = part.join("traces.idx");
     let kept = std::fs::read(&index).unwrap();

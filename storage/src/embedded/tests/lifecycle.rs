@@ -75,8 +75,7 @@ fn all_spans(store: &EmbeddedStore) -> Vec<u64> {
 
 /// A store of so many sealed segments of ten spans each, ids from 1 on; segment `n` holds trace `n` of service `s<n>`, and a span of
 /// trace 999 of service `everywhere`.
-pub(super) async fn store_of(dir: &Path, options: Options, segments: u64) -> Arc<EmbeddedStore> {
-    let _ = dir;
+pub(in super::super) async fn store_of(options: Options, segments: u64) -> Arc<EmbeddedStore> {
     let store = EmbeddedStore::open(options).unwrap();
     for segment in 1..=segments {
         let spans: Vec<Span> = (0..10u64)
@@ -95,14 +94,14 @@ pub(super) async fn store_of(dir: &Path, options: Options, segments: u64) -> Arc
 }
 
 /// Nothing is merged but on request.
-pub(super) fn unmerged(dir: &Path) -> Options {
+pub(in super::super) fn unmerged(dir: &Path) -> Options {
     Options { merge: MergeOptions { enabled: false, ..MergeOptions::default() }, ..options(dir) }
 }
 
 #[tokio::test]
 async fn small_parts_become_one_and_the_old_ones_go() {
     let dir = TempDir::new().unwrap();
-    let store = store_of(dir.path(), options(dir.path()), 8).await;
+    let store = store_of(options(dir.path()), 8).await;
     merge_all(&store);
     assert_eq!(part_dirs(dir.path()), ["00000000000000000001-00000000000000000008-1"]);
     assert_eq!(all_spans(&store), (10..90).collect::<Vec<_>>());
@@ -117,7 +116,7 @@ async fn small_parts_become_one_and_the_old_ones_go() {
 #[tokio::test]
 async fn a_query_goes_on_with_parts_that_were_replaced_meanwhile() {
     let dir = TempDir::new().unwrap();
-    let store = store_of(dir.path(), unmerged(dir.path()), 8).await;
+    let store = store_of(unmerged(dir.path()), 8).await;
     let view = store.shared.view();
     let snapshot = view.snapshot();
     drop(view);
@@ -140,7 +139,7 @@ async fn a_query_goes_on_with_parts_that_were_replaced_meanwhile() {
 #[tokio::test]
 async fn killed_at_any_step_of_a_merge_the_old_or_the_new_is_there() {
     let dir = TempDir::new().unwrap();
-    let store = store_of(dir.path(), unmerged(dir.path()), 8).await;
+    let store = store_of(unmerged(dir.path()), 8).await;
     let before = killed(dir.path());
     store.close().await;
     drop(store);
@@ -187,7 +186,7 @@ async fn killed_at_any_step_of_a_merge_the_old_or_the_new_is_there() {
 #[tokio::test]
 async fn a_merge_gives_way_and_leaves_nothing_behind() {
     let dir = TempDir::new().unwrap();
-    let store = store_of(dir.path(), unmerged(dir.path()), 8).await;
+    let store = store_of(unmerged(dir.path()), 8).await;
     store.close().await;
     drop(store);
     let store = EmbeddedStore::open(options(dir.path())).unwrap();
@@ -202,7 +201,7 @@ async fn a_merge_gives_way_and_leaves_nothing_behind() {
 #[tokio::test]
 async fn expired_parts_go_and_are_counted() {
     let dir = TempDir::new().unwrap();
-    let store = store_of(dir.path(), unmerged(dir.path()), 5).await;
+    let store = store_of(unmerged(dir.path()), 5).await;
     let expire = |retention: RetentionOptions, now_unix_ns| {
         let alone = store.shared.maintenance.alone();
         retention::expire(&store.shared, &alone, &retention, now_unix_ns);
@@ -228,7 +227,7 @@ async fn retention_works_by_itself() {
     let dir = TempDir::new().unwrap();
     let retention =
         RetentionOptions { max_age: Some(Duration::from_secs(3600)), ..RetentionOptions::default() };
-    let store = store_of(dir.path(), Options { retention, ..options(dir.path()) }, 2).await;
+    let store = store_of(Options { retention, ..options(dir.path()) }, 2).await;
     let shared = Arc::clone(&store.shared);
     let expired = tokio::task::spawn_blocking(move || {
         shared.wait_for_view(Instant::now() + Duration::from_secs(60), |view| view.parts.is_empty())
@@ -263,7 +262,7 @@ async fn a_span_of_the_future_does_not_keep_a_part_for_ever() {
 #[tokio::test]
 async fn what_is_deleted_is_gone_for_good_and_the_rest_stays() {
     let dir = TempDir::new().unwrap();
-    let store = store_of(dir.path(), unmerged(dir.path()), 3).await;
+    let store = store_of(unmerged(dir.path()), 3).await;
     // Not sealed yet.
     append(&store, &[span("open").trace(2).id(500).build(), span("open").trace(5).id(501).build()]).await;
     let trace = |id: u128| Deletion::Trace(TraceId::from_bytes(id.to_be_bytes()).unwrap());
@@ -310,7 +309,7 @@ async fn a_log_that_was_not_released_does_not_bring_deleted_spans_back() {
 #[tokio::test]
 async fn a_snapshot_is_a_data_directory_of_its_own() {
     let dir = TempDir::new().unwrap();
-    let store = store_of(dir.path(), options(dir.path()), 3).await;
+    let store = store_of(options(dir.path()), 3).await;
     append(&store, &[span("open").id(500).build()]).await;
     let path = store.take_snapshot("first").await.unwrap();
     assert_eq!(path, dir.path().join("snapshots/first"));
