@@ -13,7 +13,6 @@ use crate::config::{Config, WalSync};
 /// When its directory is locked or cannot be used.
 pub(crate) fn open(config: &Config) -> Result<Arc<dyn Store>, OpenError> {
     let options = Options {
-        data_dir: config.general.data_dir.clone(),
         wal_sync: match config.wal.sync {
             WalSync::Always => SyncMode::Always,
             WalSync::Interval => SyncMode::Interval(config.wal.interval),
@@ -23,6 +22,7 @@ pub(crate) fn open(config: &Config) -> Result<Arc<dyn Store>, OpenError> {
         segment_max_bytes: config.segment.max_bytes.as_usize(),
         segment_max_age: config.segment.max_age,
         ingest_memory_bytes: config.limits.ingest_memory_bytes.as_usize(),
+        ..Options::new(&config.general.data_dir)
     };
     Ok(EmbeddedStore::open(options)?)
 }

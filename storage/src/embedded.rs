@@ -11,7 +11,9 @@
 //! ├── LOCK                       locked while a process uses the directory
 //! ├── wal/<segment>.wal          see `wal`
 //! ├── parts/<first>-<last>-<level>/   see `part`
-//! └── tmp/                       parts that are being written; emptied at start
+//! ├── tmp/                       parts that are being written or removed; emptied at start
+//! ├── quarantine/                parts that cannot be read
+//! └── snapshots/<name>/          data directories that share the files of parts; see `snapshot`
 //! ```
 
 use std::path::PathBuf;
@@ -23,20 +25,31 @@ use laneway_proto::TraceId;
 
 use crate::model::Trace;
 use crate::query::{OperationSummary, ServiceSummary, TimeRange, TracePage, TraceQuery};
-use crate::store::{Accepted, AppendError, Health, IngestRequest, QueryError, Store, StoreStats};
+use crate::store::{
+    Accepted, AdminError, AppendError, Deletion, Health, IngestRequest, QueryError, Store, StoreStats,
+};
 
 mod columns;
+mod delete;
 mod dictionary;
+mod disk;
 mod error;
 mod ingest;
+mod inspect;
 mod layout;
+mod maintenance;
+mod merge;
 mod open;
 mod part;
+mod quarantine;
+mod replace;
+mod retention;
 mod scan;
 mod seal;
 mod search;
 mod segment;
 mod shared;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 mod trace_rows;
@@ -45,11 +58,16 @@ mod view;
 pub mod wal;
 
 pub use error::OpenError;
+pub use inspect::{ColumnInspection, Inspection, LogInspection, PartContent, PartInspection, inspect};
+pub use merge::MergeOptions;
+pub use retention::RetentionOptions;
+pub use snapshot::copy_snapshot;
 pub use wal::SyncMode;
 
 use search::Work;
 use shared::{Shared, Workers};
 use view::Snapshot;
+use wal::WalOptions;
 
 /// How an embedded store is opened.
 #[derive(Debug, Clone)]
@@ -58,6 +76,8 @@ pub struct Options {
     pub data_dir: PathBuf,
     /// When the write-ahead log is synced. Default: always, before a request is acknowledged.
     pub wal_sync: SyncMode,
+    /// Length of the spare files that are kept ready for coming logs. Default: 64 MiB.
+    pub wal_spare_bytes: u64,
     /// A segment of this many spans is sealed. Default: 262,144.
     pub segment_max_spans: usize,
     /// A segment that takes this many bytes of memory is sealed. Default: 128 MiB.
@@ -68,6 +88,10 @@ pub struct Options {
     pub cache_bytes: usize,
     /// The most bytes of requests that may wait to become durable; requests beyond are refused. Default: 64 MiB.
     pub ingest_memory_bytes: usize,
+    /// How small parts are merged.
+    pub merge: MergeOptions,
+    /// How long spans are kept. Default: for ever.
+    pub retention: RetentionOptions,
 }
 
 impl Options {
@@ -76,11 +100,14 @@ impl Options {
         Self {
             data_dir: data_dir.into(),
             wal_sync: SyncMode::Always,
+            wal_spare_bytes: WalOptions::default().spare_bytes,
             segment_max_spans: 262_144,
             segment_max_bytes: 128 /* MiB */ * 1024 * 1024,
             segment_max_age: Duration::from_secs(5 * 60),
             cache_bytes: 64 /* MiB */ * 1024 * 1024,
             ingest_memory_bytes: 64 /* MiB */ * 1024 * 1024,
+            merge: MergeOptions::default(),
+            retention: RetentionOptions::default(),
         }
     }
 }
@@ -106,11 +133,23 @@ impl EmbeddedStore {
     /// Runs a query on a thread that may block, on what is durable now.
     async fn query<T: Send + 'static>(
         &self,
-        answer: impl FnOnce(&Snapshot, &Work) -> Result<T, QueryError> + Send + 'static,
+        answer: impl Fn(&Snapshot, &Work) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<T, QueryError> {
-        let (snapshot, work) = (self.shared.view().snapshot(), Work::default());
+        let (shared, work) = (Arc::clone(&self.shared), Work::default());
+        let mut snapshot = shared.view().snapshot();
         let _cancel = work.cancel_on_drop();
-        let answered = tokio::task::spawn_blocking(move || answer(&snapshot, &work)).await;
+        let answered = tokio::task::spawn_blocking(move || {
+            loop {
+                let answered = answer(&snapshot, &work);
+                if answered.is_ok() || !snapshot.is_damaged() {
+                    return answered;
+                }
+                // The rest serves: the next snapshot is without the damaged part.
+                shared.maintenance.wake();
+                snapshot = shared.view().snapshot();
+            }
+        })
+        .await;
         answered.unwrap_or_else(|died| {
             if died.is_cancelled() {
                 Err(QueryError::Closing)
@@ -118,6 +157,16 @@ impl EmbeddedStore {
                 Err(QueryError::Corrupt(format!("the query died: {died}")))
             }
         })
+    }
+
+    /// Runs an operator's request on a thread that may block.
+    async fn administer<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Shared) -> Result<T, AdminError> + Send + 'static,
+    ) -> Result<T, AdminError> {
+        let shared = Arc::clone(&self.shared);
+        let done = tokio::task::spawn_blocking(move || work(&shared)).await;
+        done.unwrap_or_else(|died| Err(AdminError::Unavailable(format!("the request died: {died}"))))
     }
 }
 
@@ -142,6 +191,24 @@ impl Store for EmbeddedStore {
     async fn operations(&self, service: &str, range: TimeRange) -> Result<Vec<OperationSummary>, QueryError> {
         let service = service.to_owned();
         self.query(move |snapshot, work| search::operations(snapshot, &service, range, work)).await
+    }
+
+    async fn delete(&self, what: Deletion) -> Result<u64, AdminError> {
+        self.administer(move |shared| delete::delete(shared, &what)).await
+    }
+
+    async fn take_snapshot(&self, name: &str) -> Result<PathBuf, AdminError> {
+        let name = name.to_owned();
+        self.administer(move |shared| snapshot::take(shared, &name)).await
+    }
+
+    async fn delete_snapshot(&self, name: &str) -> Result<bool, AdminError> {
+        let name = name.to_owned();
+        self.administer(move |shared| snapshot::delete(shared, &name)).await
+    }
+
+    async fn snapshots(&self) -> Result<Vec<String>, AdminError> {
+        self.administer(snapshot::names).await
     }
 
     fn health(&self) -> Health {

@@ -16,4 +16,7 @@ mod store;
 pub mod testing;
 
 pub use compression::InflateError;
-pub use store::{Accepted, AppendError, Compression, Health, IngestRequest, QueryError, Store, StoreStats};
+pub use store::{
+    Accepted, AdminError, AppendError, Compression, Deletion, Health, IngestRequest, MaintenanceStats,
+    QueryError, Store, StoreStats,
+};

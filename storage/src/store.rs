@@ -1,5 +1,6 @@
 //! The contract of a backend.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -70,6 +71,38 @@ pub enum QueryError {
     Closing,
 }
 
+/// What is deleted for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deletion {
+    /// All spans of a trace.
+    Trace(TraceId),
+    /// All spans that the service of this name recorded.
+    Service(String),
+}
+
+/// Why an operator's request was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// This store cannot do it.
+    #[error("this store cannot {0}")]
+    Unsupported(&'static str),
+    /// The request makes no sense.
+    #[error("{0}")]
+    Refused(String),
+    /// Not at present.
+    #[error("{0}")]
+    Unavailable(String),
+    /// Stored data could not be read or written.
+    #[error(transparent)]
+    Data(#[from] QueryError),
+}
+
+impl From<std::io::Error> for AdminError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Data(error.into())
+    }
+}
+
 /// Whether the store can do its work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
@@ -108,6 +141,33 @@ pub struct StoreStats {
     pub wal_syncs: u64,
     /// Spans that were restored from the log when the store was opened.
     pub recovered_spans: u64,
+    /// What became of parts.
+    pub maintenance: MaintenanceStats,
+}
+
+/// Figures of merging, retention, deletion and quarantine; counters begin at 0 when the store is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MaintenanceStats {
+    /// Merges that were completed.
+    pub merges: u64,
+    /// Spans that merges wrote.
+    pub merged_spans: u64,
+    /// CPU time that merges took, in nanoseconds.
+    pub merge_cpu_ns: u64,
+    /// Merges that failed, and are tried again.
+    pub merge_failures: u64,
+    /// Parts that retention removed.
+    pub expired_parts: u64,
+    /// Their spans.
+    pub expired_spans: u64,
+    /// Their bytes.
+    pub expired_bytes: u64,
+    /// Spans that were deleted on request.
+    pub deleted_spans: u64,
+    /// Parts that were found damaged.
+    pub quarantined_parts: u64,
+    /// Parts that lie in quarantine, now.
+    pub parts_in_quarantine: u64,
 }
 
 /// Where spans are kept.
@@ -132,6 +192,27 @@ pub trait Store: Send + Sync + 'static {
 
     /// The operations of a service with a span that started within the range, by name and kind.
     async fn operations(&self, service: &str, range: TimeRange) -> Result<Vec<OperationSummary>, QueryError>;
+
+    /// Deletes spans that were acknowledged before, for good; returns how many. It can be repeated. Deleted data may remain in snapshots,
+    /// in quarantine, and, until they are overwritten, in blocks of the disk that are not in use.
+    async fn delete(&self, _what: Deletion) -> Result<u64, AdminError> {
+        Err(AdminError::Unsupported("delete"))
+    }
+
+    /// Takes a snapshot of all that was acknowledged before, under a name of letters, digits, `-` and `_`; returns its directory.
+    async fn take_snapshot(&self, _name: &str) -> Result<PathBuf, AdminError> {
+        Err(AdminError::Unsupported("take snapshots"))
+    }
+
+    /// Removes a snapshot; `false` when there is none of this name.
+    async fn delete_snapshot(&self, _name: &str) -> Result<bool, AdminError> {
+        Err(AdminError::Unsupported("take snapshots"))
+    }
+
+    /// The names of all snapshots.
+    async fn snapshots(&self) -> Result<Vec<String>, AdminError> {
+        Err(AdminError::Unsupported("take snapshots"))
+    }
 
     /// Whether the store can do its work.
     fn health(&self) -> Health;

@@ -148,6 +148,7 @@ impl Ingest {
         spans.columns().len() >= options.segment_max_spans
             || spans.columns().memory_bytes() >= options.segment_max_bytes
             || since.elapsed() >= options.segment_max_age
+            || self.shared.maintenance.must_seal(self.open.number)
     }
 
     /// Begins a new segment; the one so far waits to be sealed. `false` when the store closes.

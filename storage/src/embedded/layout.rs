@@ -8,7 +8,8 @@ use super::error::OpenError;
 use super::part::sync_dir;
 
 /// What `FORMAT` holds. Another number stands there when an older Laneway could not read the directory any more.
-const FORMAT: &str = "laneway data directory, format 1\n";
+pub(super) const FORMAT: &str = "laneway data directory, format 1\n";
+pub(super) const FORMAT_FILE: &str = "FORMAT";
 
 /// An open data directory, locked for this process as long as this lives.
 #[derive(Debug)]
@@ -16,6 +17,10 @@ pub(super) struct Layout {
     pub(super) wal: PathBuf,
     pub(super) parts: PathBuf,
     pub(super) tmp: PathBuf,
+    /// Parts that cannot be read; created when there is one.
+    pub(super) quarantine: PathBuf,
+    /// Created with the first snapshot.
+    pub(super) snapshots: PathBuf,
     _lock: File,
 }
 
@@ -35,6 +40,8 @@ impl Layout {
             wal: data_dir.join("wal"),
             parts: data_dir.join("parts"),
             tmp: data_dir.join("tmp"),
+            quarantine: data_dir.join("quarantine"),
+            snapshots: data_dir.join("snapshots"),
             _lock: lock,
         };
         if layout.tmp.exists() {
@@ -49,7 +56,7 @@ impl Layout {
 }
 
 fn check_format(data_dir: &Path) -> Result<(), OpenError> {
-    let path = data_dir.join("FORMAT");
+    let path = data_dir.join(FORMAT_FILE);
     match fs::read_to_string(&path) {
         Ok(found) if found == FORMAT => Ok(()),
         Ok(found) => Err(OpenError::Format {

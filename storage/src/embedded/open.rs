@@ -1,7 +1,6 @@
 //! Opening a store: recovery of what an earlier process left.
 
 use std::fs;
-use std::io;
 use std::sync::Arc;
 use std::thread;
 
@@ -15,16 +14,16 @@ use super::segment::Segment;
 use super::shared::{Counters, Shared, Workers};
 use super::view::{LiveSegment, View};
 use super::wal::{OsFs, WalDir, WalError, WalOptions};
-use super::{Options, seal};
+use super::{Options, maintenance, quarantine, seal};
 use crate::QueryError;
 
 pub(super) fn open(options: Options) -> Result<(Arc<Shared>, Workers), OpenError> {
     let layout = Layout::open(&options.data_dir)?;
-    let at = |source| OpenError::DataDir { path: options.data_dir.clone(), source };
-    let wal_options = WalOptions { sync: options.wal_sync, ..WalOptions::default() };
+    let wal_options =
+        WalOptions { sync: options.wal_sync, spare_bytes: options.wal_spare_bytes, ..WalOptions::default() };
     let wal = WalDir::open(OsFs, &layout.wal, wal_options)?;
     let cache = Cache::new(options.cache_bytes);
-    let parts = open_parts(&layout, &cache).map_err(at)??;
+    let Opened { parts, quarantined } = open_parts(&layout, &cache)?;
     let mut live = Vec::new();
     let mut newest = parts.iter().map(|part| part.id().last_segment).max().unwrap_or_default();
     let mut recovered_spans = 0;
@@ -44,10 +43,15 @@ pub(super) fn open(options: Options) -> Result<(Arc<Shared>, Workers), OpenError
     live.push(Arc::clone(&open));
     let shared = Arc::new(Shared::new(options, layout, wal, cache, View { live, parts }));
     Counters::add(&shared.counters.recovered_spans, recovered_spans);
+    Counters::add(&shared.maintenance.counters.quarantined_parts, quarantined);
+    quarantine::count(&shared);
     let ingest = Ingest::new(Arc::clone(&shared), open, log);
-    let sealing = Arc::clone(&shared);
-    let workers =
-        vec![spawn("ingest", move || ingest.run())?, spawn("sealing", move || seal::run(&sealing))?];
+    let (sealing, maintained) = (Arc::clone(&shared), Arc::clone(&shared));
+    let workers = vec![
+        spawn("ingest", move || ingest.run())?,
+        spawn("sealing", move || seal::run(&sealing))?,
+        spawn("maintenance", move || maintenance::run(&maintained))?,
+    ];
     Ok((shared, Workers::new(workers)))
 }
 
@@ -55,21 +59,38 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<thread::Joi
     thread::Builder::new().name(name.to_owned()).spawn(work).map_err(OpenError::Thread)
 }
 
-/// Opens all parts; those that another one replaced are removed.
-fn open_parts(layout: &Layout, cache: &Arc<Cache>) -> io::Result<Result<Vec<SharedPart>, QueryError>> {
+/// The parts that there are, and how many had to be set aside.
+struct Opened {
+    parts: Vec<SharedPart>,
+    quarantined: u64,
+}
+
+/// Opens all parts. Those that another one replaced are removed; those that are damaged are set aside.
+fn open_parts(layout: &Layout, cache: &Arc<Cache>) -> Result<Opened, QueryError> {
     let mut ids = Vec::new();
     for entry in fs::read_dir(&layout.parts)? {
         // Files of others are left alone.
         ids.extend(entry?.file_name().to_str().and_then(PartId::from_dir_name));
     }
-    ids.sort();
-    let (kept, replaced): (Vec<PartId>, Vec<PartId>) =
-        ids.iter().partition(|id| !ids.iter().any(|other| other.covers(**id)));
-    for id in replaced {
-        fs::remove_dir_all(part::dir_of(&layout.parts, id))?;
+    // From the highest level on, so that nothing is removed before what replaces it was opened.
+    ids.sort_by_key(|id| (std::cmp::Reverse(id.level), *id));
+    let mut opened = Opened { parts: Vec::new(), quarantined: 0 };
+    for id in ids {
+        let dir = part::dir_of(&layout.parts, id);
+        if opened.parts.iter().any(|part| part.id().covers(id)) {
+            fs::remove_dir_all(dir)?;
+            continue;
+        }
+        match Part::open(&dir, id, cache) {
+            Ok(part) => opened.parts.push(Arc::new(part)),
+            Err(error) if quarantine::is_damage(&error) => {
+                quarantine::set_aside(layout, id, &error.to_string())?;
+                opened.quarantined += 1;
+            }
+            Err(error) => return Err(error),
+        }
     }
-    let open = |id| Part::open(&part::dir_of(&layout.parts, id), id, cache).map(Arc::new);
-    Ok(kept.into_iter().map(open).collect())
+    Ok(opened)
 }
 
 fn replay(wal: &WalDir, number: u64) -> Result<Segment, WalError> {

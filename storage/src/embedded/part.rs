@@ -8,12 +8,14 @@
 //! dictionary of the column `TraceId` where a trace is, and the trace table, postings and needle filters which traces a search
 //! should look at. Parquet's own footer is for other tools.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use laneway_proto::TraceId;
 
-use super::columns::Strings;
+use super::columns::{Columns, Strings};
+use super::quarantine::is_damage;
 use crate::QueryError;
 use crate::query::TimeRange;
 
@@ -44,7 +46,8 @@ pub(super) use field::{Field, Projection};
 pub(super) use file::sync_dir;
 pub(super) use group::{Candidates, RowGroup};
 pub(super) use meta::AttributeMeta;
-pub(super) use order::order;
+#[cfg(test)]
+pub(super) use tests::read_all;
 pub(super) use write::{PartWriter, write};
 
 use encoding::byte_array;
@@ -56,7 +59,7 @@ use traces::TraceFilter;
 /// Version of the part format that this code writes and reads.
 const FORMAT: u32 = 2;
 
-const SPANS_FILE: &str = "spans.parquet";
+pub(super) const SPANS_FILE: &str = "spans.parquet";
 const INDEX_FILE: &str = "part.idx";
 const META_FILE: &str = "part.json";
 
@@ -113,6 +116,8 @@ pub(super) struct Part {
     index: PartFile,
     bytes: u64,
     cache: Arc<Cache>,
+    // Why it cannot be read, once that was found.
+    damage: OnceLock<String>,
 }
 
 impl Part {
@@ -134,7 +139,8 @@ impl Part {
         if index.len()? != end || !spans.is_whole_parquet()? {
             return Err(corrupt("a file is cut"));
         }
-        Ok(Self { id, number: cache.new_part(), meta, filter, spans, index, bytes, cache: Arc::clone(cache) })
+        let (number, cache) = (cache.new_part(), Arc::clone(cache));
+        Ok(Self { id, number, meta, filter, spans, index, bytes, cache, damage: OnceLock::new() })
     }
 
     pub(super) fn id(&self) -> PartId {
@@ -161,6 +167,38 @@ impl Part {
         &self.meta.attributes
     }
 
+    /// Why it cannot be read, when reading it has failed.
+    pub(super) fn damage(&self) -> Option<&str> {
+        self.damage.get().map(String::as_str)
+    }
+
+    /// Remembers damage that was met.
+    fn noticed<T>(&self, read: Result<T, QueryError>) -> Result<T, QueryError> {
+        read.inspect_err(|error| {
+            if is_damage(error) {
+                let _ = self.damage.set(error.to_string());
+            }
+        })
+    }
+
+    /// Reads the projected columns of at most so many rows from a row on, all of one row group.
+    pub(super) fn chunk(
+        &self,
+        from: usize,
+        most: usize,
+        projection: &Projection,
+    ) -> Result<Columns, QueryError> {
+        let mut start = 0;
+        for group in self.row_groups() {
+            let end = start + group.rows();
+            if from < end {
+                return group.load(from - start..(from + most).min(end) - start, projection);
+            }
+            start = end;
+        }
+        Ok(Columns::default())
+    }
+
     /// Its row groups: trace ids ascend from one to the next.
     pub(super) fn row_groups(&self) -> impl Iterator<Item = RowGroup<'_>> {
         (0..self.meta.row_groups.len()).map(|number| RowGroup { part: self, number })
@@ -176,9 +214,29 @@ impl Part {
         self.filter.may_have(trace_id)
     }
 
+    /// How many spans of the trace are here.
+    pub(super) fn rows_of_trace(&self, trace_id: TraceId) -> Result<usize, QueryError> {
+        let groups = self.row_groups().filter(|group| self.may_have(trace_id) && group.may_have(trace_id));
+        groups.map(|group| Ok(group.rows_of_trace(trace_id)?.len())).sum()
+    }
+
     fn content(&self, column: &ColumnPages, page: &PageMeta) -> Result<Vec<u8>, QueryError> {
         let content = self.spans.read_checked(page.offset, page.len as usize, page.crc32c)?;
         if column.is_compressed { decompress(&content, page.decompressed_len as usize) } else { Ok(content) }
+    }
+
+    /// Some bytes of a page that is not compressed. Its checksum is of all of them: it is looked at when all are read.
+    fn piece(&self, page: &PageMeta, bytes: Range<usize>) -> Result<Vec<u8>, QueryError> {
+        let len = page.len as usize;
+        if bytes == (0..len) {
+            return self.spans.read_checked(page.offset, len, page.crc32c);
+        }
+        if bytes.end > len {
+            return Err(corrupt("a page is too short"));
+        }
+        let mut piece = vec![0; bytes.len()];
+        self.spans.read(page.offset + bytes.start as u64, &mut piece)?;
+        Ok(piece)
     }
 
     fn texts(&self, column: &ColumnPages) -> Result<Strings, QueryError> {

@@ -1,17 +1,23 @@
 //! The sealing thread: it turns segments into parts.
 
-use std::fs;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::part::{self, Part, PartId, sync_dir};
+use bytes::Bytes;
+
+use super::part::{self, Part, PartId};
+use super::replace::Unfinished;
 use super::shared::Shared;
-use super::view::LiveSegment;
+use super::view::{LiveSegment, View};
 use crate::QueryError;
+use crate::store::{AdminError, IngestRequest};
 
 /// How long to wait before a failed sealing is tried again: by then there may be space.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// How long somebody waits who has what is open sealed: for a few large segments on a slow disk.
+const SEALING_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Seals segments, oldest first, until the store is closed.
 pub(super) fn run(shared: &Shared) {
@@ -45,21 +51,36 @@ fn seal(shared: &Shared, segment: &LiveSegment) -> Result<(), QueryError> {
         view.live.retain(|live| live.number != segment.number);
         view.parts.extend(part);
     });
+    shared.maintenance.wake();
     shared.wal.release(segment.number).map_err(io::Error::other)?;
     Ok(())
 }
 
+/// Seals what the open segments hold, and waits until that is done.
+///
+/// # Errors
+/// When it is not done in time, because there is no space for example, or the store closes.
+pub(super) fn seal_open(shared: &Shared) -> Result<(), AdminError> {
+    let Some(newest) = shared.view().live.iter().map(|segment| segment.number).max() else { return Ok(()) };
+    shared.maintenance.ask_to_seal(newest);
+    // The ingest thread looks after each request.
+    drop(shared.enqueue(IngestRequest { body: Bytes::new(), compressed: None }));
+    let is_sealed = |view: &View| {
+        let mut asked = view.live.iter().filter(|segment| segment.number <= newest);
+        asked.all(|segment| segment.visible_rows() == 0)
+    };
+    if shared.wait_for_view(Instant::now() + SEALING_TIMEOUT, is_sealed) {
+        return Ok(());
+    }
+    Err(AdminError::Unavailable("the open segments could not be sealed in time; the log says why".to_owned()))
+}
+
 fn write_part(shared: &Shared, segment: &LiveSegment, id: PartId) -> Result<Part, QueryError> {
     let target = part::dir_of(&shared.layout.parts, id);
-    if !target.exists() {
-        let unfinished = shared.layout.tmp.join(id.dir_name());
-        if unfinished.exists() {
-            fs::remove_dir_all(&unfinished)?;
-        }
-        fs::create_dir(&unfinished)?;
-        part::write(segment.spans.read().columns(), &unfinished)?;
-        fs::rename(&unfinished, &target)?;
-        sync_dir(&shared.layout.parts)?;
+    if target.exists() {
+        return Part::open(&target, id, &shared.cache);
     }
-    Part::open(&target, id, &shared.cache)
+    let unfinished = Unfinished::create(shared, id)?;
+    part::write(segment.spans.read().columns(), &unfinished.0)?;
+    unfinished.commit(shared, id)
 }

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::Options;
 use super::layout::Layout;
+use super::maintenance::Maintenance;
 use super::part::{Cache, SharedPart};
 use super::view::{LiveSegment, View};
 use super::wal::WalDir;
@@ -34,6 +35,7 @@ pub(super) struct Shared {
     /// Of all parts.
     pub(super) cache: Arc<Cache>,
     pub(super) counters: Counters,
+    pub(super) maintenance: Maintenance,
     view: RwLock<Arc<View>>,
     queue: Mutex<Queue>,
     // Signalled when a job arrives or the store closes.
@@ -83,6 +85,7 @@ impl Shared {
             wal,
             cache,
             counters: Counters::default(),
+            maintenance: Maintenance::default(),
             view: RwLock::new(Arc::new(view)),
             queue: Mutex::default(),
             queue_changed: Condvar::new(),
@@ -212,6 +215,21 @@ impl Shared {
         true
     }
 
+    /// Waits until the view is as wished; `false` when the deadline comes, or the store closes, before.
+    pub(super) fn wait_for_view(
+        &self,
+        deadline: std::time::Instant,
+        is_wished: impl Fn(&View) -> bool,
+    ) -> bool {
+        let mut queue = self.queue.lock();
+        while !is_wished(&self.view()) {
+            if queue.closing || self.segments_changed.wait_until(&mut queue, deadline).timed_out() {
+                return is_wished(&self.view());
+            }
+        }
+        true
+    }
+
     /// Waits for some time; `false` when the store closes meanwhile.
     pub(super) fn pause(&self, time: Duration) -> bool {
         let mut queue = self.queue.lock();
@@ -229,6 +247,7 @@ impl Shared {
         self.queue.lock().closing = true;
         self.queue_changed.notify_all();
         self.segments_changed.notify_all();
+        self.maintenance.close();
     }
 
     /// Records that nothing can be made durable any more; the first reason stays.
@@ -262,6 +281,7 @@ impl Shared {
             wal_appended_bytes: get(&counters.wal_appended_bytes),
             wal_syncs: get(&counters.wal_syncs),
             recovered_spans: get(&counters.recovered_spans),
+            maintenance: self.maintenance.stats(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use laneway_proto::SpanId;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -11,8 +12,13 @@ use crate::model::{Span, to_otlp};
 use crate::query::{SpanFilter, TraceCursor};
 use crate::testing::{MemoryStore, arbitrary, span};
 
+mod damage;
+mod disk_full;
+pub(super) mod lifecycle;
+mod model;
+
 fn options(dir: &Path) -> Options {
-    Options { segment_max_spans: 12, ..Options::new(dir) }
+    Options { segment_max_spans: 12, wal_spare_bytes: 64 * 1024, ..Options::new(dir) }
 }
 
 fn request(spans: &[Span]) -> IngestRequest {
@@ -21,6 +27,14 @@ fn request(spans: &[Span]) -> IngestRequest {
 
 async fn append(store: &EmbeddedStore, spans: &[Span]) -> Accepted {
     store.append(request(spans)).await.unwrap()
+}
+
+/// Gives each span an id that no other has. Equal identity means equal spans; which of two different ones counts is not defined.
+fn distinct(spans: &mut [Span], so_far: &mut u64) {
+    for span in spans {
+        *so_far += 1;
+        span.span_id = SpanId::from_bytes(so_far.to_be_bytes()).unwrap();
+    }
 }
 
 /// Waits until all full segments are parts.
@@ -103,10 +117,11 @@ proptest! {
             let dir = TempDir::new().unwrap();
             let oracle = MemoryStore::new();
             let mut store = EmbeddedStore::open(options(dir.path())).unwrap();
-            let mut last = Vec::new();
+            let (mut last, mut sent) = (Vec::new(), 0);
             for step in steps {
                 match step {
-                    Step::Append(spans) => {
+                    Step::Append(mut spans) => {
+                        distinct(&mut spans, &mut sent);
                         append(&store, &spans).await;
                         oracle.append(request(&spans)).await.unwrap();
                         last = spans;

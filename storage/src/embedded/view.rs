@@ -85,11 +85,17 @@ impl View {
             .live
             .iter()
             .map(|segment| Live { rows: segment.visible_rows(), segment: Arc::clone(segment) });
-        Snapshot { live: live.filter(|live| live.rows > 0).collect(), parts: self.parts.clone() }
+        let parts = self.parts.iter().filter(|part| part.damage().is_none());
+        Snapshot { live: live.filter(|live| live.rows > 0).collect(), parts: parts.cloned().collect() }
     }
 }
 
 impl Snapshot {
+    /// Whether one of its parts was found damaged since it was taken.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.parts.iter().any(|part| part.damage().is_some())
+    }
+
     /// Where there are spans that may start within the range, with the bounds of their starts.
     pub(super) fn sources(&self, range: TimeRange) -> impl Iterator<Item = (TimeRange, Source<'_>)> {
         let live = self

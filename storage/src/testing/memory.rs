@@ -12,7 +12,9 @@ use crate::query::{
     OperationSummary, ServiceSummary, TimeRange, TraceCursor, TracePage, TraceQuery, TraceSummary,
     summarise_operations, summarise_services,
 };
-use crate::{Accepted, AppendError, Health, IngestRequest, QueryError, Store, StoreStats};
+use crate::{
+    Accepted, AdminError, AppendError, Deletion, Health, IngestRequest, QueryError, Store, StoreStats,
+};
 
 /// A store in memory that answers every query by looking at every span.
 ///
@@ -139,6 +141,16 @@ impl Store for MemoryStore {
         let mut spans = self.spans_within(range)?;
         spans.retain(|span| span.service_name() == service);
         Ok(summarise_operations(&spans))
+    }
+
+    async fn delete(&self, what: Deletion) -> Result<u64, AdminError> {
+        let is_deleted = |span: &Span| match &what {
+            Deletion::Trace(id) => span.trace_id == *id,
+            Deletion::Service(name) => span.service_name() == name,
+        };
+        let deleted = self.spans()?.iter().filter(|span| is_deleted(span)).count();
+        self.0.lock().spans.retain(|span| !is_deleted(span));
+        Ok(deleted as u64)
     }
 
     fn health(&self) -> Health {

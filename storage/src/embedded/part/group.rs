@@ -64,12 +64,12 @@ impl<'a> RowGroup<'a> {
         rows: Range<usize>,
         projection: &Projection,
     ) -> Result<Columns, QueryError> {
-        read::load(self, rows, projection)
+        self.part.noticed(read::load(self, rows, projection))
     }
 
     /// The rows of a trace; empty when it has none here.
     pub(in super::super) fn rows_of_trace(self, trace_id: TraceId) -> Result<Range<usize>, QueryError> {
-        match self.ordinal(trace_id)? {
+        match self.part.noticed(self.ordinal(trace_id))? {
             Some(ordinal) => Ok(self.table()?.rows(ordinal)),
             None => Ok(0..0),
         }
@@ -107,7 +107,7 @@ impl<'a> RowGroup<'a> {
         Ok(None)
     }
 
-    /// The ids of some traces. They are not compressed, so that a few are read alone.
+    /// The ids of some traces. They are not compressed, so that a few are read alone; only all together they have a checksum.
     pub(super) fn trace_ids(self, ordinals: Range<usize>) -> Result<Vec<[u8; 16]>, QueryError> {
         let pages = self.pages()?;
         let column = pages.columns.get(Field::TraceId.index());
@@ -116,8 +116,7 @@ impl<'a> RowGroup<'a> {
         if ordinals.end * 16 > dictionary.len as usize {
             return Err(corrupt("there are too few trace ids"));
         }
-        let mut bytes = vec![0; ordinals.len() * 16];
-        self.part.spans.read(dictionary.offset + ordinals.start as u64 * 16, &mut bytes)?;
+        let bytes = self.part.piece(&dictionary, ordinals.start * 16..ordinals.end * 16)?;
         Ok(bytes.as_chunks().0.to_vec())
     }
 
@@ -150,7 +149,8 @@ impl<'a> RowGroup<'a> {
                 return Err(corrupt("the trace table is of other traces"));
             }
             Ok(Entry::Table(Arc::new(table)))
-        })?;
+        });
+        let entry = self.part.noticed(entry)?;
         if let Entry::Table(table) = entry { Ok(table) } else { Err(misfiled()) }
     }
 

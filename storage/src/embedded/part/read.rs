@@ -200,12 +200,7 @@ impl Reader<'_> {
         let mut ids = Vec::with_capacity(reader.rows.len());
         for piece in reader.pieces(column)? {
             // They are not compressed, so that those of a few rows are read alone.
-            let offset = piece.page.offset + piece.places.start as u64 * 8;
-            let mut bytes = vec![0; piece.places.len() * 8];
-            if piece.places.end * 8 > piece.page.len as usize {
-                return Err(corrupt(Cut));
-            }
-            self.group.part.spans.read(offset, &mut bytes)?;
+            let bytes = self.group.part.piece(piece.page, piece.places.start * 8..piece.places.end * 8)?;
             ids.extend_from_slice(bytes.as_chunks().0);
         }
         Ok(ids)

@@ -5,6 +5,7 @@ use tempfile::TempDir;
 
 use super::super::columns::SpanReader;
 use super::super::segment::Segment;
+use super::order::order;
 use super::*;
 use crate::model::{Span, to_otlp};
 use crate::testing::{arbitrary, attribute, span};
@@ -44,7 +45,8 @@ fn read(group: RowGroup<'_>, rows: Range<usize>) -> Result<Vec<Span>, QueryError
     (0..columns.len()).map(|row| reader.span(row)).collect()
 }
 
-fn read_all(part: &Part) -> Result<Vec<Span>, QueryError> {
+/// All spans of a part.
+pub(in super::super) fn read_all(part: &Part) -> Result<Vec<Span>, QueryError> {
     let mut spans = Vec::new();
     for group in part.row_groups() {
         spans.extend(read(group, 0..group.rows())?);

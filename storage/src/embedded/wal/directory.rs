@@ -100,6 +100,11 @@ impl<F: Fs> WalDir<F> {
         Ok(this)
     }
 
+    /// The directory as it is, for [`list`](Self::list) and [`replay`](Self::replay) only: nothing is created or removed.
+    pub fn read_only(fs: F, dir: impl Into<PathBuf>) -> Self {
+        Self { fs, dir: dir.into(), options: WalOptions::default(), spares: Mutex::default() }
+    }
+
     /// The options it was opened with.
     pub fn options(&self) -> &WalOptions {
         &self.options

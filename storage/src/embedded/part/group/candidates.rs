@@ -56,6 +56,10 @@ impl Candidates {
 impl RowGroup<'_> {
     /// The traces that a search for this filter has to look at.
     pub(in super::super::super) fn candidates(self, filter: &SpanFilter) -> Result<Candidates, QueryError> {
+        self.part.noticed(self.meeting(filter))
+    }
+
+    fn meeting(self, filter: &SpanFilter) -> Result<Candidates, QueryError> {
         match filter {
             SpanFilter::Service(name) => self.with_operation(Some(name), None),
             SpanFilter::Operation(name) => self.with_operation(None, Some(name)),
@@ -83,7 +87,7 @@ impl RowGroup<'_> {
             SpanFilter::All(filters) => self.with_all(filters),
             SpanFilter::Any(filters) => {
                 let none = Ok(Candidates::NONE);
-                filters.iter().fold(none, |some, filter| Ok(some?.or(self.candidates(filter)?)))
+                filters.iter().fold(none, |some, filter| Ok(some?.or(self.meeting(filter)?)))
             }
             SpanFilter::Kind(_) | SpanFilter::Status(_) | SpanFilter::MaxDuration(_) | SpanFilter::Not(_) => {
                 Ok(Candidates::All)
@@ -110,7 +114,7 @@ impl RowGroup<'_> {
                 break;
             }
             if !matches!(filter, SpanFilter::Service(_) | SpanFilter::Operation(_)) {
-                candidates = candidates.and(self.candidates(filter)?);
+                candidates = candidates.and(self.meeting(filter)?);
             }
         }
         Ok(candidates)

@@ -1,0 +1,89 @@
+//! Deletion of a trace or of a service: the parts that hold spans of it are written anew without them.
+
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
+
+use super::columns::{Columns, resource};
+use super::merge::{BATCH_ROWS, Batches};
+use super::part::{Field, PartId, PartWriter, Projection, RowGroup, SharedPart};
+use super::replace::{Alone, Unfinished, remove, replace};
+use super::shared::Shared;
+use super::{quarantine, seal};
+use crate::QueryError;
+use crate::store::{AdminError, Deletion};
+
+/// Deletes what was acknowledged so far; returns how many spans. They are gone for good when this returns: neither a crash nor a
+/// restart brings them back. What arrives later is new.
+///
+/// When it fails midway, some parts are without the spans and others are not; it can be repeated.
+pub(super) fn delete(shared: &Shared, what: &Deletion) -> Result<u64, AdminError> {
+    seal::seal_open(shared)?;
+    let alone = shared.maintenance.alone();
+    quarantine::sweep(shared, &alone);
+    let mut deleted = 0;
+    for part in &shared.view().parts {
+        deleted += delete_from(shared, &alone, part, what).inspect_err(|_| shared.maintenance.wake())?;
+    }
+    shared.maintenance.counters.deleted_spans.fetch_add(deleted, Ordering::Relaxed);
+    tracing::info!(?what, spans = deleted, "deleted");
+    Ok(deleted)
+}
+
+fn delete_from(
+    shared: &Shared,
+    alone: &Alone<'_>,
+    part: &SharedPart,
+    what: &Deletion,
+) -> Result<u64, QueryError> {
+    let rows = match what {
+        Deletion::Trace(id) => part.rows_of_trace(*id)?,
+        Deletion::Service(name) => rows_of_service(part, name)?,
+    };
+    if rows == part.rows() {
+        remove(shared, alone, part)?;
+    } else if rows > 0 {
+        rewrite(shared, alone, part, what)?;
+    }
+    Ok(rows as u64)
+}
+
+fn rows_of_service(part: &SharedPart, name: &str) -> Result<usize, QueryError> {
+    let projection = Projection::of([Field::TraceId, Field::Resource]);
+    let count =
+        |group: RowGroup<'_>| Ok(of_service(&group.load(0..group.rows(), &projection)?, name).count());
+    part.row_groups().map(count).sum()
+}
+
+fn of_service<'a>(columns: &'a Columns, name: &str) -> impl Iterator<Item = u32> + use<'a> {
+    let values = &columns.resource.values;
+    let is_service =
+        |id: &u32| resource(values.get(*id)).is_ok_and(|resource| resource.service_name() == name);
+    let ids: HashSet<u32> = values.ids().filter(is_service).collect();
+    (0..).zip(&columns.resource.ids).filter(move |(_, id)| ids.contains(id)).map(|(row, _)| row)
+}
+
+fn rewrite(shared: &Shared, alone: &Alone<'_>, part: &SharedPart, what: &Deletion) -> Result<(), QueryError> {
+    let id = PartId { level: part.id().level + 1, ..part.id() };
+    let unfinished = Unfinished::create(shared, id)?;
+    let old = std::slice::from_ref(part);
+    let mut batches = Batches::new(old, BATCH_ROWS);
+    let mut writer = PartWriter::create(&unfinished.0, batches.attributes())?;
+    while let Some(mut batch) = batches.next()? {
+        let columns = &batch.columns;
+        match what {
+            Deletion::Trace(id) => {
+                batch.order.retain(|&row| columns.trace_id[row as usize] != *id.as_bytes())
+            }
+            Deletion::Service(name) => {
+                let deleted: HashSet<u32> = of_service(columns, name).collect();
+                batch.order.retain(|row| !deleted.contains(row));
+            }
+        }
+        if !batch.order.is_empty() {
+            writer.push(columns, &batch.order)?;
+        }
+    }
+    writer.finish()?;
+    unfinished.inherit_age(shared, old);
+    replace(shared, alone, old, unfinished, id)
+}

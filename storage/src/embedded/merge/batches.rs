@@ -1,0 +1,173 @@
+//! The rows of several parts, in the order of a part, a bounded number at a time.
+
+use super::super::columns::Columns;
+use super::super::part::{AttributeMeta, Projection, SharedPart};
+use super::append::append;
+use super::schema::Schema;
+use crate::QueryError;
+
+/// A chunk of a part begins at a multiple of this many rows, which is where a page begins: no page is decoded twice.
+const CHUNK_ALIGN: usize = 2048;
+
+/// What parts are ordered by: trace id, start, span id.
+type Key = ([u8; 16], u64, [u8; 8]);
+
+/// Some rows, and the order in which they are written: ascending keys, each once.
+pub(in super::super) struct Batch {
+    pub(in super::super) columns: Columns,
+    pub(in super::super) order: Vec<u32>,
+}
+
+/// Merges parts without holding more than a batch of them in memory: a chunk of each part is read, and what lies below the least
+/// of the chunks' ends is complete.
+pub(in super::super) struct Batches {
+    inputs: Vec<Input>,
+    schema: Schema,
+    batch_rows: usize,
+}
+
+/// How far a part has been read.
+struct Input {
+    part: SharedPart,
+    /// Of its attribute columns, where they are in the schema.
+    places: Vec<Option<usize>>,
+    chunk_rows: usize,
+    chunk: Columns,
+    /// The first row of the chunk that was not taken.
+    taken: usize,
+    /// The first row of the part behind the chunk.
+    next_row: usize,
+}
+
+impl Batches {
+    /// The rows of these parts, the oldest first: of equal spans, that of the first part is kept.
+    ///
+    /// A batch has about `batch_rows` to `2 * batch_rows` rows, and ends between two traces unless one of them is larger than that.
+    pub(in super::super) fn new(parts: &[SharedPart], batch_rows: usize) -> Self {
+        let schema = Schema::unite(parts.iter().map(|part| (part.rows(), part.attributes())));
+        let chunk_rows = batch_rows.div_ceil(parts.len().max(1)).next_multiple_of(CHUNK_ALIGN);
+        let inputs = parts.iter().map(|part| Input {
+            part: SharedPart::clone(part),
+            places: schema.places_of(part.attributes()),
+            chunk_rows,
+            chunk: Columns::default(),
+            taken: 0,
+            next_row: 0,
+        });
+        Self { inputs: inputs.collect(), schema, batch_rows }
+    }
+
+    /// The attribute columns of every batch.
+    pub(in super::super) fn attributes(&self) -> Vec<AttributeMeta> {
+        self.schema.attributes.clone()
+    }
+
+    /// The next rows; `None` when there are no more.
+    pub(in super::super) fn next(&mut self) -> Result<Option<Batch>, QueryError> {
+        let mut columns = self.schema.columns();
+        loop {
+            let within_trace = match self.take(&mut columns)? {
+                Taken::Traces => false,
+                Taken::PartOfTrace => true,
+                Taken::Nothing => break,
+            };
+            let enough = if within_trace { 2 * self.batch_rows } else { self.batch_rows };
+            if columns.len() >= enough {
+                break;
+            }
+        }
+        if columns.len() == 0 {
+            return Ok(None);
+        }
+        let order = order(&columns);
+        Ok(Some(Batch { columns, order }))
+    }
+
+    /// Takes the rows that are complete: those below the ends of all chunks behind which there are more rows.
+    fn take(&mut self, columns: &mut Columns) -> Result<Taken, QueryError> {
+        for input in &mut self.inputs {
+            input.fill()?;
+        }
+        let end = self.inputs.iter().filter_map(Input::end).min();
+        let Some(end) = end else {
+            let taken = self.take_while(columns, |_| true)?;
+            return Ok(if taken { Taken::Traces } else { Taken::Nothing });
+        };
+        if self.take_while(columns, |key| key.0 < end.0)? {
+            return Ok(Taken::Traces);
+        }
+        // A trace that no chunk holds to its end: take what is known of it.
+        self.take_while(columns, |key| *key <= end)?;
+        Ok(Taken::PartOfTrace)
+    }
+
+    fn take_while(
+        &mut self,
+        columns: &mut Columns,
+        is_taken: impl Fn(&Key) -> bool,
+    ) -> Result<bool, QueryError> {
+        let before = columns.len();
+        for input in &mut self.inputs {
+            let end = input.partition_point(&is_taken);
+            append(columns, &input.chunk, input.taken..end, &input.places)?;
+            input.taken = end;
+        }
+        Ok(columns.len() > before)
+    }
+}
+
+enum Taken {
+    Nothing,
+    Traces,
+    PartOfTrace,
+}
+
+impl Input {
+    /// Reads the next chunk when the one before was taken as a whole.
+    fn fill(&mut self) -> Result<(), QueryError> {
+        if self.taken == self.chunk.len() && self.next_row < self.part.rows() {
+            // Given up before the next one is read, so that never both are held.
+            self.chunk = Columns::default();
+            self.chunk = self.part.chunk(self.next_row, self.chunk_rows, &Projection::all())?;
+            self.taken = 0;
+            self.next_row += self.chunk.len();
+        }
+        Ok(())
+    }
+
+    /// The last key of the chunk, when there are more rows behind it.
+    fn end(&self) -> Option<Key> {
+        (self.next_row < self.part.rows()).then(|| key(&self.chunk, self.chunk.len() - 1))
+    }
+
+    /// The first row of the chunk that is not taken.
+    fn partition_point(&self, is_taken: impl Fn(&Key) -> bool) -> usize {
+        let (mut from, mut to) = (self.taken, self.chunk.len());
+        while from < to {
+            let middle = from.midpoint(to);
+            if is_taken(&key(&self.chunk, middle)) {
+                from = middle + 1;
+            } else {
+                to = middle;
+            }
+        }
+        from
+    }
+}
+
+fn key(columns: &Columns, row: usize) -> Key {
+    (columns.trace_id[row], columns.start_unix_ns[row], columns.span_id[row])
+}
+
+/// The rows in the order of their keys. Of equal spans the first stays.
+fn order(columns: &Columns) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..columns.len() as u32).collect();
+    // Made of few ascending runs, which the stable sort of the standard library finds and merges.
+    order.sort_by(|&a, &b| {
+        let (a, b) = (a as usize, b as usize);
+        let ids = columns.trace_id[a].cmp(&columns.trace_id[b]);
+        ids.then_with(|| key(columns, a).cmp(&key(columns, b)))
+    });
+    order.dedup_by(|a, b| key(columns, *a as usize) == key(columns, *b as usize));
+    order
+}

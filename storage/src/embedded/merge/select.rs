@@ -1,0 +1,114 @@
+//! Which parts are merged next.
+//!
+//! Parts have *tiers*: sealed segments are of tier 0, and what was made of [`FAN_IN`] parts of a tier is of the next. A part of tier 2
+//! is not merged any more. So a span is written three times at most: when its segment is sealed, and once for each tier above.
+//! (A deletion writes a part once more, and does not count as a merge.)
+//!
+//! Only neighbours are merged, so that a part still holds a range of segments, and no part is made of spans whose ages differ by
+//! more than [`Limits::time_span_ns`], so that retention by age can drop parts as a whole.
+
+use std::ops::Range;
+
+use super::super::part::PartId;
+
+#[cfg(test)]
+mod tests;
+
+/// How many parts of a tier make one of the next.
+///
+/// Two steps of 8 make one part of 64 segments. More inputs would mean more parts before a merge, whose trace filters each query
+/// asks; fewer would not reach the size at which parts are few with two merges.
+pub(super) const FAN_IN: usize = 8;
+
+/// Parts of this tier stay as they are.
+const LAST_TIER: u32 = 2;
+
+/// What a merged part may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Limits {
+    /// Spans.
+    pub(super) rows: usize,
+    /// Time between the newest spans of its inputs.
+    pub(super) time_span_ns: u64,
+}
+
+/// What there is to know of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Candidate {
+    pub(super) id: PartId,
+    pub(super) rows: usize,
+    /// Start of its newest span.
+    pub(super) newest_unix_ns: u64,
+}
+
+impl Candidate {
+    /// Deletions raise the level too: a small part that they left far up may be merged with its neighbours again.
+    fn tier(&self, limits: Limits) -> u32 {
+        match self.id.level {
+            level if level > LAST_TIER && self.rows * FAN_IN < limits.rows => LAST_TIER - 1,
+            level => level.min(LAST_TIER),
+        }
+    }
+}
+
+/// The parts to merge next, as a range of `parts`, which are ordered by segments; `None` when there is nothing to do.
+///
+/// `is_open(first, last)` says whether there are segments in between that may yet become a part.
+pub(super) fn choose(
+    parts: &[Candidate],
+    limits: Limits,
+    is_open: impl Fn(&Candidate, &Candidate) -> bool,
+) -> Option<Range<usize>> {
+    (0..LAST_TIER).find_map(|tier| {
+        let mut start = 0;
+        while start < parts.len() {
+            match window(parts, start, tier, limits, &is_open) {
+                Window::Merge(end) => return Some(start..end),
+                Window::Skip(end) => start = end,
+            }
+        }
+        None
+    })
+}
+
+enum Window {
+    /// The parts up to here are merged.
+    Merge(usize),
+    /// The next window begins here.
+    Skip(usize),
+}
+
+/// The longest run from `start` on that may be merged, and whether it should be.
+fn window(
+    parts: &[Candidate],
+    start: usize,
+    tier: u32,
+    limits: Limits,
+    is_open: impl Fn(&Candidate, &Candidate) -> bool,
+) -> Window {
+    let (mut rows, mut of_tier) = (0usize, 0);
+    let (mut newest, mut oldest) = (0, u64::MAX);
+    for end in start..parts.len() {
+        let part = &parts[end];
+        rows += part.rows;
+        newest = newest.max(part.newest_unix_ns);
+        oldest = oldest.min(part.newest_unix_ns);
+        let is_final = part.tier(limits) > tier;
+        if is_final || rows > limits.rows || newest - oldest > limits.time_span_ns {
+            // It will never be longer.
+            return match end - start {
+                0 => Window::Skip(start + 1),
+                1 => Window::Skip(end),
+                _ => Window::Merge(end),
+            };
+        }
+        of_tier += usize::from(part.tier(limits) == tier);
+        if of_tier == FAN_IN {
+            return Window::Merge(end + 1);
+        }
+        if parts.get(end + 1).is_some_and(|next| is_open(part, next)) {
+            return Window::Skip(end + 1);
+        }
+    }
+    Window::Skip(parts.len())
+}

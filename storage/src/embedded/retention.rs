@@ -1,0 +1,106 @@
+//! Retention: parts that are too old, or too many, are removed as a whole, the oldest first.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
+
+use super::disk::{self, Space};
+use super::merge::{newest_unix_ns, unix_ns};
+use super::part::SharedPart;
+use super::replace::{self, Alone};
+use super::shared::Shared;
+
+#[cfg(test)]
+mod tests;
+
+/// How long parts are kept. A part goes as a whole, when its newest span does.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RetentionOptions {
+    /// Spans that started longer ago are removed. Default: none are.
+    pub max_age: Option<Duration>,
+    /// The oldest parts are removed while all take more bytes. Default: they are not.
+    pub max_bytes: Option<u64>,
+    /// The oldest parts are removed while the file system has fewer bytes free. The newest part stays. Default: 0.
+    pub min_free_bytes: u64,
+    /// The same, in percent of the file system's size. Default: 0.
+    pub min_free_percent: u32,
+}
+
+/// What is to be known of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Kept {
+    newest_unix_ns: u64,
+    bytes: u64,
+}
+
+/// Removes what is to be kept no longer.
+pub(super) fn sweep(shared: &Shared, alone: &Alone<'_>) {
+    expire(shared, alone, &shared.options.retention, unix_ns(SystemTime::now()));
+}
+
+/// The same, by these rules and at this time.
+pub(super) fn expire(shared: &Shared, alone: &Alone<'_>, options: &RetentionOptions, now_unix_ns: u64) {
+    if *options == RetentionOptions::default() {
+        return;
+    }
+    let mut parts: Vec<(u64, SharedPart)> = shared
+        .view()
+        .parts
+        .iter()
+        .map(|part| (newest_unix_ns(shared, part), SharedPart::clone(part)))
+        .collect();
+    parts.sort_by_key(|(newest, part)| (*newest, part.id()));
+    let kept: Vec<Kept> =
+        parts.iter().map(|(newest, part)| Kept { newest_unix_ns: *newest, bytes: part.bytes() }).collect();
+    let space = match disk::space(&shared.layout.parts) {
+        Ok(space) => space,
+        Err(error) => {
+            tracing::warn!(%error, "the free space is not known");
+            Space { free_bytes: u64::MAX, total_bytes: 0 }
+        }
+    };
+    let expired = expired(&kept, options, now_unix_ns, space);
+    for (_, part) in parts.drain(..expired) {
+        if let Err(error) = replace::remove(shared, alone, &part) {
+            tracing::warn!(part = part.id().dir_name(), %error, "an expired part cannot be removed yet");
+            continue;
+        }
+        let counters = &shared.maintenance.counters;
+        counters.expired_parts.fetch_add(1, Ordering::Relaxed);
+        counters.expired_spans.fetch_add(part.rows() as u64, Ordering::Relaxed);
+        counters.expired_bytes.fetch_add(part.bytes(), Ordering::Relaxed);
+        tracing::info!(
+            part = part.id().dir_name(),
+            spans = part.rows(),
+            bytes = part.bytes(),
+            "a part has expired"
+        );
+    }
+}
+
+/// How many of these parts, which are ordered by age, the oldest first, are kept no longer.
+fn expired(parts: &[Kept], options: &RetentionOptions, now_unix_ns: u64, space: Space) -> usize {
+    let by_age = options.max_age.map_or(0, |age| {
+        let age_ns = u64::try_from(age.as_nanos()).unwrap_or(u64::MAX);
+        let oldest = now_unix_ns.saturating_sub(age_ns);
+        parts.partition_point(|part| part.newest_unix_ns < oldest)
+    });
+    let all_bytes = parts.iter().map(|part| part.bytes).sum::<u64>();
+    let by_bytes = options.max_bytes.map_or(0, |most| least_prefix(parts, all_bytes.saturating_sub(most)));
+    let percent = u128::from(space.total_bytes) * u128::from(options.min_free_percent) / 100;
+    let wanted = options.min_free_bytes.max(u64::try_from(percent).unwrap_or(u64::MAX));
+    // When others fill the disk, removing everything would not help.
+    let by_space =
+        least_prefix(parts, wanted.saturating_sub(space.free_bytes)).min(parts.len().saturating_sub(1));
+    by_age.max(by_bytes).max(by_space)
+}
+
+/// The fewest of the oldest parts that have so many bytes; all of them when they have fewer.
+fn least_prefix(parts: &[Kept], bytes: u64) -> usize {
+    let mut missing = bytes;
+    let is_needed = |part: &&Kept| {
+        let is_needed = missing > 0;
+        missing = missing.saturating_sub(part.bytes);
+        is_needed
+    };
+    parts.iter().take_while(is_needed).count()
+}
