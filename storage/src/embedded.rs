@@ -27,11 +27,14 @@ use crate::store::{Accepted, AppendError, Health, IngestRequest, QueryError, Sto
 
 mod columns;
 mod dictionary;
+mod equal;
 mod error;
 mod ingest;
 mod layout;
 mod open;
 mod part;
+#[doc(hidden)]
+pub mod probe;
 mod scan;
 mod seal;
 mod search;

@@ -8,6 +8,7 @@
 use laneway_proto::TraceId;
 
 use super::dictionary::Dictionary;
+use super::equal::equal;
 
 mod attribute;
 mod blobs;
@@ -32,6 +33,28 @@ pub(super) struct Coded {
 }
 
 impl Coded {
+    /// Adds the value of the next row, which `check` must accept where it is not known to be good; returns its number.
+    #[inline(always)]
+    pub(super) fn push<E>(&mut self, value: &[u8], check: impl FnOnce() -> Result<(), E>) -> Result<u32, E> {
+        if let Some(last) = self.push_last(value) {
+            return Ok(last);
+        }
+        let id = self.values.intern(value, check)?;
+        self.ids.push(id);
+        Ok(id)
+    }
+
+    /// Adds the value of the next row if the last row has the same: what repeats, mostly repeats in a row.
+    #[inline(always)]
+    pub(super) fn push_last(&mut self, value: &[u8]) -> Option<u32> {
+        let last = *self.ids.last()?;
+        if !equal(self.values.get(last), value) {
+            return None;
+        }
+        self.ids.push(last);
+        Some(last)
+    }
+
     /// The value of a row; nothing when the column was not read.
     pub(super) fn get(&self, row: usize) -> &[u8] {
         self.ids.get(row).map_or(&[], |&id| self.values.get(id))

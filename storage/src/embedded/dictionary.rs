@@ -7,6 +7,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use super::columns::Strings;
+use super::equal::equal;
 
 #[cfg(test)]
 mod tests;
@@ -30,7 +31,7 @@ impl Dictionary {
         check: impl FnOnce() -> Result<(), E>,
     ) -> Result<u32, E> {
         let hash = self.hasher.hash_one(value);
-        if let Some(&id) = self.index.find(hash, |&id| self.values.get(id as usize) == value) {
+        if let Some(&id) = self.index.find(hash, |&id| equal(self.values.get(id as usize), value)) {
             return Ok(id);
         }
         check()?;

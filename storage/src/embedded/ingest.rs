@@ -146,7 +146,7 @@ impl Ingest {
         let Some(since) = self.since else { return false };
         let spans = self.open.spans.read();
         spans.columns().len() >= options.segment_max_spans
-            || spans.columns().memory_bytes() >= options.segment_max_bytes
+            || spans.memory_bytes() >= options.segment_max_bytes
             || since.elapsed() >= options.segment_max_age
     }
 
