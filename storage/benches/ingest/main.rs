@@ -40,6 +40,9 @@ fn count() {
     let requests = load::requests(2 * COUNTED_REQUESTS);
     let (warm_up, rest) = requests.split_at(COUNTED_REQUESTS as usize);
     let mut segment = OpenSegment::default();
+    append(&mut segment, &requests);
+    // Buffers that grew then do not grow below: so it is in a store that has run for a while.
+    segment.begin_next();
     append(&mut segment, warm_up);
     let spans = counted(&mut segment, rest);
     println!("counted spans: {spans}");

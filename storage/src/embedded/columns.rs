@@ -65,15 +65,23 @@ impl Coded {
         String::from_utf8_lossy(self.get(row)).into_owned()
     }
 
-    /// The same values without a dictionary.
-    fn to_strings(&self) -> Strings {
-        let mut strings = Strings::default();
+    /// Forgets everything, and keeps the buffers.
+    fn clear(&mut self) {
+        self.ids.clear();
+        self.values.clear();
+    }
+
+    /// The same values without a dictionary, with room for `expected` ones.
+    fn to_strings(&self, expected: usize) -> Strings {
+        let bytes: usize = self.ids.iter().map(|&id| self.values.get(id).len()).sum();
+        let expected_bytes = bytes as f64 / self.ids.len().max(1) as f64 * expected as f64;
+        let mut strings = Strings::with_capacity(expected, expected_bytes as usize);
         self.ids.iter().for_each(|&id| strings.push(self.values.get(id)));
         strings
     }
 
     fn memory_bytes(&self) -> usize {
-        self.ids.capacity() * size_of::<u32>() + self.values.memory_bytes()
+        self.ids.len() * size_of::<u32>() + self.values.memory_bytes()
     }
 }
 
@@ -170,7 +178,16 @@ impl Columns {
         ]
     }
 
-    /// Bytes of memory in use.
+    /// Forgets everything, and keeps the buffers. The attribute columns are given away.
+    pub(super) fn clear(&mut self) -> Vec<AttributeColumn> {
+        self.truncate(0);
+        for column in self.coded_mut() {
+            column.clear();
+        }
+        std::mem::take(&mut self.attributes)
+    }
+
+    /// Bytes of memory in use: what is filled of each buffer, since the operating system gives pages as they are filled.
     pub(super) fn memory_bytes(&self) -> usize {
         let dense = 16 + 8 + 8 + 8 + 8 + 6 * 4;
         let coded = [
@@ -182,7 +199,7 @@ impl Columns {
             &self.scope,
             &self.shape,
         ];
-        self.trace_id.capacity() * dense
+        self.len() * dense
             + coded.iter().map(|column| column.memory_bytes()).sum::<usize>()
             + self.attributes.iter().map(AttributeColumn::memory_bytes).sum::<usize>()
             + [&self.residual, &self.events, &self.links].iter().map(|b| b.memory_bytes()).sum::<usize>()

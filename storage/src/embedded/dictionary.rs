@@ -73,6 +73,12 @@ impl Dictionary {
         &self.values
     }
 
+    /// Forgets all values, and keeps the buffers.
+    pub(super) fn clear(&mut self) {
+        self.values.truncate(0);
+        self.index.clear();
+    }
+
     /// Bytes of memory in use.
     pub(super) fn memory_bytes(&self) -> usize {
         self.values.memory_bytes() + self.index.allocation_size()

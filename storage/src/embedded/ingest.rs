@@ -56,6 +56,7 @@ impl Ingest {
             if self.is_due() && !self.rotate() {
                 break;
             }
+            self.forget_refused();
         }
         if let Err(error) = self.log.close() {
             tracing::error!(%error, "the write-ahead log was not closed cleanly");
@@ -141,6 +142,15 @@ impl Ingest {
         }
     }
 
+    /// Refused requests leave their texts in the dictionaries. Where nothing was accepted there is nothing to seal, so these are
+    /// thrown away before they take more than a segment may.
+    fn forget_refused(&self) {
+        let mut spans = self.open.spans.write();
+        if spans.columns().len() == 0 && spans.memory_bytes() >= self.shared.options.segment_max_bytes {
+            *spans = Segment::default();
+        }
+    }
+
     fn is_due(&self) -> bool {
         let options = &self.shared.options;
         let Some(since) = self.since else { return false };
@@ -164,7 +174,7 @@ impl Ingest {
         match self.shared.wal.create(number) {
             Ok(log) => {
                 self.log = log;
-                self.open = Arc::new(LiveSegment::new(number, Segment::default()));
+                self.open = Arc::new(LiveSegment::new(number, self.shared.spare_segment()));
                 self.since = None;
                 self.shared.change_view(|view| view.live.push(Arc::clone(&self.open)));
             }

@@ -17,9 +17,9 @@ impl OpenSegment {
         self.0.append(TracesRequest::new(request)).map(|accepted| accepted.spans)
     }
 
-    /// Begins the segment that follows.
+    /// Begins the segment that follows, in the memory of this one.
     pub fn begin_next(&mut self) {
-        self.0 = Segment::default();
+        self.0 = std::mem::take(&mut self.0).recycle();
     }
 
     /// Bytes of memory that it takes.

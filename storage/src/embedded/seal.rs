@@ -18,7 +18,10 @@ pub(super) fn run(shared: &Shared) {
     prepare_spare_log(shared);
     while let Some(segment) = shared.next_to_seal() {
         match seal(shared, &segment) {
-            Ok(()) => prepare_spare_log(shared),
+            Ok(()) => {
+                shared.recycle(segment);
+                prepare_spare_log(shared);
+            }
             Err(error) => {
                 tracing::warn!(segment = segment.number, %error, "sealing failed and will be tried again");
                 if !shared.pause(RETRY_AFTER) {

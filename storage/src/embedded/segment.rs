@@ -38,6 +38,13 @@ impl Segment {
         self.range
     }
 
+    /// An empty segment in the memory of this one: what the coming spans need is probably there already, and mapped.
+    pub(super) fn recycle(mut self) -> Self {
+        self.shredder.recycle(self.columns.clear());
+        self.range = None;
+        self
+    }
+
     /// Bytes of memory in use.
     pub(super) fn memory_bytes(&self) -> usize {
         self.columns.memory_bytes() + self.shredder.memory_bytes() + self.scratch.capacity()

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use super::Options;
 use super::layout::Layout;
 use super::part::SharedPart;
+use super::segment::Segment;
 use super::view::{LiveSegment, View};
 use super::wal::WalDir;
 use crate::store::{Accepted, AppendError, IngestRequest, StoreStats};
@@ -33,6 +34,8 @@ pub(super) struct Shared {
     pub(super) wal: WalDir,
     pub(super) counters: Counters,
     view: RwLock<Arc<View>>,
+    // Empty segments in the memory of sealed ones.
+    spare_segments: Mutex<Vec<Segment>>,
     queue: Mutex<Queue>,
     // Signalled when a job arrives or the store closes.
     queue_changed: Condvar,
@@ -81,6 +84,7 @@ impl Shared {
             wal,
             counters: Counters::default(),
             view: RwLock::new(Arc::new(view)),
+            spare_segments: Mutex::default(),
             queue: Mutex::default(),
             queue_changed: Condvar::new(),
             segments_changed: Condvar::new(),
@@ -195,6 +199,30 @@ impl Shared {
             }
             self.segments_changed.wait(&mut queue);
         }
+    }
+
+    /// Keeps the memory of a sealed segment for a coming one, unless a query still reads it, or it was sealed for its age:
+    /// then few spans come, and memory is better given back.
+    pub(super) fn recycle(&self, segment: Arc<LiveSegment>) {
+        let Some(segment) = Arc::into_inner(segment) else { return };
+        let segment = segment.spans.into_inner();
+        let Options { segment_max_spans, segment_max_bytes, .. } = self.options;
+        let was_full = segment.columns().len() >= segment_max_spans / 2
+            || segment.memory_bytes() >= segment_max_bytes / 2;
+        if !was_full {
+            return;
+        }
+        let recycled = segment.recycle();
+        let mut spares = self.spare_segments.lock();
+        // The index of a dictionary does not shrink. One that was flooded would crowd out what comes.
+        if spares.is_empty() && recycled.memory_bytes() < segment_max_bytes / 8 {
+            spares.push(recycled);
+        }
+    }
+
+    /// An empty segment.
+    pub(super) fn spare_segment(&self) -> Segment {
+        self.spare_segments.lock().pop().unwrap_or_default()
     }
 
     /// Waits until at most `most` segments wait to be sealed; `false` when the store closes instead.

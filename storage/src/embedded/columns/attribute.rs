@@ -109,7 +109,7 @@ impl AttributeColumn {
             let distinct = coded.values.len();
             coded.ids.push(coded.values.intern(text.as_bytes(), || text.validate())?);
             if coded.values.len() > distinct && coded.is_mostly_distinct() {
-                self.values = AttributeValues::Plain(coded.to_strings());
+                self.values = AttributeValues::Plain(coded.to_strings(self.rows.capacity()));
             }
         }
         Ok(())
@@ -127,15 +127,28 @@ impl AttributeColumn {
         }
     }
 
+    /// Forgets all values, and keeps the buffers.
+    pub(in super::super) fn clear(&mut self) {
+        self.rows.clear();
+        match &mut self.values {
+            AttributeValues::String(values) => values.clear(),
+            // It is judged anew.
+            AttributeValues::Plain(_) => self.values = AttributeValues::String(Coded::default()),
+            AttributeValues::Int(values) => values.clear(),
+            AttributeValues::Double(values) => values.clear(),
+            AttributeValues::Bool(values) => values.clear(),
+        }
+    }
+
     pub(super) fn memory_bytes(&self) -> usize {
         let values = match &self.values {
             AttributeValues::String(values) => values.memory_bytes(),
             AttributeValues::Plain(values) => values.memory_bytes(),
-            AttributeValues::Int(values) => values.capacity() * size_of::<i64>(),
-            AttributeValues::Double(values) => values.capacity() * size_of::<f64>(),
-            AttributeValues::Bool(values) => values.capacity(),
+            AttributeValues::Int(values) => values.len() * size_of::<i64>(),
+            AttributeValues::Double(values) => values.len() * size_of::<f64>(),
+            AttributeValues::Bool(values) => values.len(),
         };
-        self.key.capacity() + self.rows.capacity() * size_of::<u32>() + values
+        self.key.capacity() + self.rows.len() * size_of::<u32>() + values
     }
 }
 

@@ -9,6 +9,10 @@ pub(in super::super) struct Strings {
 }
 
 impl Strings {
+    pub(super) fn with_capacity(strings: usize, bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), ends: Vec::with_capacity(strings) }
+    }
+
     pub(in super::super) fn push(&mut self, value: &[u8]) {
         self.bytes.extend_from_slice(value);
         self.ends.push(self.bytes.len());
@@ -43,6 +47,6 @@ impl Strings {
     }
 
     pub(in super::super) fn memory_bytes(&self) -> usize {
-        self.bytes.capacity() + self.ends.capacity() * size_of::<usize>()
+        self.bytes.len() + self.ends.len() * size_of::<usize>()
     }
 }

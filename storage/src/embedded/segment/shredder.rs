@@ -27,6 +27,8 @@ pub(super) struct Shredder {
     lane_ranks: Vec<u8>,
     /// By name and kind, of which some share a place: the number of the last shape, plus one; 0 for none yet.
     last_shapes: Box<[u32; PREDICTIONS]>,
+    /// Empty columns of the segment before.
+    spare_columns: Vec<AttributeColumn>,
     // Reused from span to span.
     shape: Shape,
     residual: Vec<u8>,
@@ -43,6 +45,7 @@ impl Default for Shredder {
             hasher: RandomState::default(),
             lane_ranks: Vec::new(),
             last_shapes: Box::new([0; PREDICTIONS]),
+            spare_columns: Vec::new(),
             shape: Shape::default(),
             residual: Vec::new(),
         }
@@ -167,7 +170,12 @@ impl Shredder {
             return Ok(None);
         }
         let index = columns.len();
-        columns.push(AttributeColumn::new(text.to_str()?.to_owned(), kind));
+        let spare =
+            self.spare_columns.iter().position(|spare| spare.key.as_bytes() == key && spare.kind() == kind);
+        columns.push(match spare {
+            Some(spare) => self.spare_columns.swap_remove(spare),
+            None => AttributeColumn::new(text.to_str()?.to_owned(), kind),
+        });
         self.lane_ranks.push(lane_rank(key));
         let (columns, hasher) = (&*columns, &self.hasher);
         self.index.insert_unique(hash, index as u32, |&index| {
@@ -175,6 +183,16 @@ impl Shredder {
             hasher.hash_one((column.key.as_bytes(), column.kind()))
         });
         Ok(Some(index))
+    }
+
+    /// Forgets everything, and keeps the buffers and those of the columns so far. A column that is not wanted in the coming
+    /// segment is given up with it.
+    pub(super) fn recycle(&mut self, mut columns: Vec<AttributeColumn>) {
+        columns.iter_mut().for_each(AttributeColumn::clear);
+        self.spare_columns = columns;
+        self.index.clear();
+        self.lane_ranks.clear();
+        self.last_shapes.fill(0);
     }
 
     pub(super) fn memory_bytes(&self) -> usize {

@@ -118,3 +118,22 @@ proptest! {
         prop_assert_eq!(format!("{:#?}", read(&segment)), format!("{sent:#?}"));
     }
 }
+
+#[test]
+fn a_recycled_segment_is_as_good_as_new() {
+    let old: Vec<Span> = (1..=9_000u64)
+        .map(|i| span("old").id(i).attribute("n", &*format!("{i}")).attribute("gone", 1i64).build())
+        .collect();
+    let new = [
+        span("new").attribute("n", "text").event("e", vec![]).build(),
+        span("old").attribute("n", "text").attribute("n", 1i64).build(),
+    ];
+    let mut segment = Segment::default();
+    append(&mut segment, &old);
+    let mut segment = segment.recycle();
+    assert_eq!((segment.columns().len(), segment.range()), (0, None));
+    append(&mut segment, &new);
+    assert_eq!(read(&segment), new);
+    let keys: Vec<_> = segment.columns().attributes.iter().map(|column| &*column.key).collect();
+    assert_eq!(keys, ["n", "n"]);
+}
