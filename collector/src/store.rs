@@ -23,6 +23,10 @@ pub(crate) fn open(config: &Config) -> Result<Arc<dyn Store>, OpenError> {
         segment_max_bytes: config.segment.max_bytes.as_usize(),
         segment_max_age: config.segment.max_age,
         ingest_memory_bytes: config.limits.ingest_memory_bytes.as_usize(),
+        ingest_threads: match config.ingest.threads {
+            0 => Options::default_ingest_threads(),
+            threads => usize::try_from(threads).unwrap_or(usize::MAX),
+        },
     };
     Ok(EmbeddedStore::open(options)?)
 }

@@ -67,6 +67,9 @@ pub struct Options {
     pub segment_max_age: Duration,
     /// The most bytes of requests that may wait to become durable; requests beyond are refused. Default: 64 MiB.
     pub ingest_memory_bytes: usize,
+    /// How many threads ingest, at least 1. Each has an open segment of its own, and takes all requests of some of the connections.
+    /// Default: half as many as there are cores, at most 4.
+    pub ingest_threads: usize,
 }
 
 impl Options {
@@ -79,7 +82,15 @@ impl Options {
             segment_max_bytes: 128 /* MiB */ * 1024 * 1024,
             segment_max_age: Duration::from_secs(5 * 60),
             ingest_memory_bytes: 64 /* MiB */ * 1024 * 1024,
+            ingest_threads: Self::default_ingest_threads(),
         }
+    }
+}
+
+impl Options {
+    /// Half as many as there are cores, at least 1, at most 4: the other half receives, seals and answers queries.
+    pub fn default_ingest_threads() -> usize {
+        std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).clamp(1, 4))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The ingest thread: it alone appends to the open segment and its log.
+//! The ingest threads. Each alone appends to its open segment and to the log of that.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,12 +18,15 @@ const GROUP_REQUESTS: usize = 64;
 const GROUP_BYTES: usize = 16 /* MiB */ * 1024 * 1024;
 /// How often an idle thread looks whether its segment has grown old.
 const TICK: Duration = Duration::from_millis(250);
-/// The most segments that wait to be sealed. Beyond it ingest waits, its queue fills, and senders are refused.
-const MAX_UNSEALED: usize = 4;
+/// The most segments that wait to be sealed, of all threads together. Beyond it ingest waits, its queue fills, and senders are
+/// refused. Sealing is faster than ingest; one that waits while another is sealed evens out what is left.
+const MAX_UNSEALED: usize = 2;
 
-/// What the ingest thread owns.
+/// What an ingest thread owns.
 pub(super) struct Ingest {
     shared: Arc<Shared>,
+    // Which of the threads it is.
+    thread: usize,
     open: Arc<LiveSegment>,
     log: WalFile,
     // When the open segment got its first span.
@@ -37,17 +40,24 @@ struct Appended {
 }
 
 impl Ingest {
-    pub(super) fn new(shared: Arc<Shared>, open: Arc<LiveSegment>, log: WalFile) -> Self {
-        Self { shared, open, log, since: None }
+    /// Begins the thread's first segment.
+    pub(super) fn new(shared: Arc<Shared>, thread: usize) -> Result<Self, WalError> {
+        let number = shared.take_segment_number();
+        let log = shared.wal.create(number)?;
+        let open = Arc::new(LiveSegment::new_open(number, Segment::default()));
+        shared.change_view(|view| view.add_live(Arc::clone(&open)));
+        Ok(Self { shared, thread, open, log, since: None })
     }
 
     /// Works until the store is closed.
     pub(super) fn run(mut self) {
-        let _abandoned = AbandonJobs(Arc::clone(&self.shared));
+        let _abandoned = AbandonJobs(Arc::clone(&self.shared), self.thread);
         loop {
             let deadline = Instant::now() + TICK;
             let deadline = self.log.next_sync().map_or(deadline, |sync| sync.min(deadline));
-            let Some(jobs) = self.shared.next_jobs(GROUP_REQUESTS, GROUP_BYTES, deadline) else { break };
+            let Some(jobs) = self.shared.next_jobs(self.thread, GROUP_REQUESTS, GROUP_BYTES, deadline) else {
+                break;
+            };
             if jobs.is_empty() {
                 self.sync_if_due();
             } else {
@@ -170,13 +180,14 @@ impl Ingest {
             self.shared.fail(&error.to_string());
             return true;
         }
-        let number = self.open.number + 1;
+        let number = self.shared.take_segment_number();
         match self.shared.wal.create(number) {
             Ok(log) => {
                 self.log = log;
-                self.open = Arc::new(LiveSegment::new(number, self.shared.spare_segment()));
+                self.open.close();
+                self.open = Arc::new(LiveSegment::new_open(number, self.shared.spare_segment()));
                 self.since = None;
-                self.shared.change_view(|view| view.live.push(Arc::clone(&self.open)));
+                self.shared.change_view(|view| view.add_live(Arc::clone(&self.open)));
             }
             // The open segment goes on: when there is no space, its appends are refused too.
             Err(error) => tracing::warn!(%error, "no new segment could be begun"),
@@ -186,11 +197,11 @@ impl Ingest {
 }
 
 /// However the thread ends, by a panic too: nobody must wait for it afterwards.
-struct AbandonJobs(Arc<Shared>);
+struct AbandonJobs(Arc<Shared>, usize);
 
 impl Drop for AbandonJobs {
     fn drop(&mut self) {
-        self.0.abandon_jobs();
+        self.0.abandon_jobs(self.1);
     }
 }
 

@@ -36,18 +36,20 @@ pub(super) struct Shared {
     view: RwLock<Arc<View>>,
     // Empty segments in the memory of sealed ones.
     spare_segments: Mutex<Vec<Segment>>,
+    // The number of the coming segment.
+    next_segment: AtomicU64,
     queue: Mutex<Queue>,
-    // Signalled when a job arrives or the store closes.
-    queue_changed: Condvar,
+    // By ingest thread: signalled when a job arrives for it, or the store closes.
+    queue_changed: Box<[Condvar]>,
     // Signalled when a segment waits to be sealed, was sealed, or the store closes. Belongs to `queue`'s mutex too.
     segments_changed: Condvar,
     // Why the store cannot make anything durable any more.
     failure: Mutex<Option<String>>,
 }
 
-#[derive(Default)]
 struct Queue {
-    jobs: VecDeque<Job>,
+    // By ingest thread.
+    jobs: Box<[VecDeque<Job>]>,
     closing: bool,
 }
 
@@ -77,7 +79,9 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Shared {
-    pub(super) fn new(options: Options, layout: Layout, wal: WalDir, view: View) -> Self {
+    pub(super) fn new(options: Options, layout: Layout, wal: WalDir, view: View, next_segment: u64) -> Self {
+        let threads = 0..options.ingest_threads.max(1);
+        let jobs = threads.clone().map(|_| VecDeque::new()).collect();
         Self {
             options,
             layout,
@@ -85,8 +89,9 @@ impl Shared {
             counters: Counters::default(),
             view: RwLock::new(Arc::new(view)),
             spare_segments: Mutex::default(),
-            queue: Mutex::default(),
-            queue_changed: Condvar::new(),
+            next_segment: next_segment.into(),
+            queue: Mutex::new(Queue { jobs, closing: false }),
+            queue_changed: threads.map(|_| Condvar::new()).collect(),
             segments_changed: Condvar::new(),
             failure: Mutex::default(),
         }
@@ -109,7 +114,17 @@ impl Shared {
         self.segments_changed.notify_all();
     }
 
-    /// Hands a request to the ingest thread and waits until it is durable.
+    /// How many threads ingest.
+    pub(super) fn ingest_threads(&self) -> usize {
+        self.queue_changed.len()
+    }
+
+    /// The number of a new segment, above all others.
+    pub(super) fn take_segment_number(&self) -> u64 {
+        self.next_segment.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Hands a request to an ingest thread and waits until it is durable.
     pub(super) async fn append(&self, request: IngestRequest) -> Result<Accepted, AppendError> {
         if let Some(reason) = self.failure() {
             return Err(AppendError::Unavailable(reason));
@@ -127,23 +142,33 @@ impl Shared {
         request: IngestRequest,
     ) -> Result<oneshot::Receiver<Result<Accepted, AppendError>>, AppendError> {
         let (reply, answer) = oneshot::channel();
+        // One thread takes all requests of a connection, so they stay in order.
+        let thread = (request.connection % self.ingest_threads() as u64) as usize;
         let mut queue = self.queue.lock();
         if queue.closing {
             return Err(AppendError::Unavailable("the store is closing".to_owned()));
         }
-        queue.jobs.push_back(Job { request, reply });
+        queue.jobs[thread].push_back(Job { request, reply });
         drop(queue);
-        self.queue_changed.notify_one();
+        self.queue_changed[thread].notify_one();
         Ok(answer)
     }
 
-    /// Nobody takes jobs any more: those that wait are given up, which their senders learn, and no more are let in.
-    pub(super) fn abandon_jobs(&self) {
+    /// This thread takes no jobs any more: those that wait for it are given up, which their senders learn, and no more are let in
+    /// at all.
+    pub(super) fn abandon_jobs(&self, thread: usize) {
         let mut queue = self.queue.lock();
         queue.closing = true;
-        let jobs = std::mem::take(&mut queue.jobs);
+        let jobs = std::mem::take(&mut queue.jobs[thread]);
         drop(queue);
         drop(jobs);
+        self.notify_closing();
+    }
+
+    fn notify_closing(&self) {
+        for changed in &self.queue_changed {
+            changed.notify_all();
+        }
         self.segments_changed.notify_all();
     }
 
@@ -159,30 +184,32 @@ impl Shared {
         Ok(lease)
     }
 
-    /// The next jobs, up to a number and a sum of bytes; waits for one until `deadline`. `None` when the store is closed and
-    /// all jobs are taken.
+    /// The next jobs of a thread, up to a number and a sum of bytes; waits for one until `deadline`. `None` when the store is
+    /// closed and all its jobs are taken.
     pub(super) fn next_jobs(
         &self,
+        thread: usize,
         most: usize,
         most_bytes: usize,
         deadline: std::time::Instant,
     ) -> Option<Vec<Job>> {
         let mut queue = self.queue.lock();
-        while queue.jobs.is_empty() && !queue.closing {
-            if self.queue_changed.wait_until(&mut queue, deadline).timed_out() {
+        while queue.jobs[thread].is_empty() && !queue.closing {
+            if self.queue_changed[thread].wait_until(&mut queue, deadline).timed_out() {
                 return Some(Vec::new());
             }
         }
-        if queue.jobs.is_empty() {
+        let waiting = &mut queue.jobs[thread];
+        if waiting.is_empty() {
             return None;
         }
         let (mut jobs, mut bytes) = (Vec::new(), 0);
-        while let Some(job) = queue.jobs.front()
+        while let Some(job) = waiting.front()
             && jobs.len() < most
             && (jobs.is_empty() || bytes + job.request.body.len() <= most_bytes)
         {
             bytes += job.request.body.len();
-            jobs.extend(queue.jobs.pop_front());
+            jobs.extend(waiting.pop_front());
         }
         Some(jobs)
     }
@@ -194,7 +221,7 @@ impl Shared {
             if queue.closing {
                 return None;
             }
-            if let [oldest, .., _open] = self.view().live.as_slice() {
+            if let Some(oldest) = self.view().live.iter().find(|segment| !segment.is_open()) {
                 return Some(Arc::clone(oldest));
             }
             self.segments_changed.wait(&mut queue);
@@ -215,7 +242,7 @@ impl Shared {
         let recycled = segment.recycle();
         let mut spares = self.spare_segments.lock();
         // The index of a dictionary does not shrink. One that was flooded would crowd out what comes.
-        if spares.is_empty() && recycled.memory_bytes() < segment_max_bytes / 8 {
+        if spares.len() < self.ingest_threads() && recycled.memory_bytes() < segment_max_bytes / 8 {
             spares.push(recycled);
         }
     }
@@ -228,7 +255,7 @@ impl Shared {
     /// Waits until at most `most` segments wait to be sealed; `false` when the store closes instead.
     pub(super) fn wait_for_sealing(&self, most: usize) -> bool {
         let mut queue = self.queue.lock();
-        while self.view().live.len() > most + 1 {
+        while self.view().live.iter().filter(|segment| !segment.is_open()).count() > most {
             if queue.closing {
                 return false;
             }
@@ -252,8 +279,7 @@ impl Shared {
     /// No job is taken from now on; those that wait are finished.
     pub(super) fn begin_close(&self) {
         self.queue.lock().closing = true;
-        self.queue_changed.notify_all();
-        self.segments_changed.notify_all();
+        self.notify_closing();
     }
 
     /// Records that nothing can be made durable any more; the first reason stays.

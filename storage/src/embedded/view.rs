@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use laneway_proto::TraceId;
 use parking_lot::RwLock;
@@ -21,13 +21,30 @@ pub(super) struct LiveSegment {
     pub(super) spans: RwLock<Segment>,
     // Rows that are durable. Rows behind them may yet be taken back.
     visible: AtomicUsize,
+    // Whether an ingest thread may append to it.
+    open: AtomicBool,
 }
 
 impl LiveSegment {
-    /// A segment whose spans so far are durable.
-    pub(super) fn new(number: u64, spans: Segment) -> Self {
+    /// A segment to append to.
+    pub(super) fn new_open(number: u64, spans: Segment) -> Self {
+        Self { open: true.into(), ..Self::new_full(number, spans) }
+    }
+
+    /// A segment whose spans are durable, and to which none is added.
+    pub(super) fn new_full(number: u64, spans: Segment) -> Self {
         let visible = spans.columns().len().into();
-        Self { number, spans: RwLock::new(spans), visible }
+        Self { number, spans: RwLock::new(spans), visible, open: false.into() }
+    }
+
+    /// Whether spans may yet be added; otherwise it waits to be sealed.
+    pub(super) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire)
+    }
+
+    /// No span is added from now on.
+    pub(super) fn close(&self) {
+        self.open.store(false, Ordering::Release);
     }
 
     /// Shows all spans that were appended so far.
@@ -44,7 +61,7 @@ impl LiveSegment {
 /// All spans of the store at one instant, each exactly once. Replaced as a whole when a segment or part comes or goes.
 #[derive(Clone)]
 pub(super) struct View {
-    /// In ascending order; the last one is open.
+    /// In ascending order of their numbers. Every ingest thread has an open one; the others wait to be sealed.
     pub(super) live: Vec<Arc<LiveSegment>>,
     pub(super) parts: Vec<SharedPart>,
 }
@@ -61,6 +78,13 @@ pub(super) enum Source {
 }
 
 impl View {
+    /// Adds a segment.
+    pub(super) fn add_live(&mut self, segment: Arc<LiveSegment>) {
+        // Threads take their numbers and come here in no certain order.
+        let place = self.live.partition_point(|other| other.number < segment.number);
+        self.live.insert(place, segment);
+    }
+
     /// Takes a snapshot of what is durable now.
     pub(super) fn snapshot(&self) -> Snapshot {
         let live = self
