@@ -65,6 +65,15 @@ section! {
 }
 
 section! {
+    /// How received spans are taken in.
+    Ingest in "ingest" {
+        /// Threads that decode spans and write the log. Each has an open segment of its own, so memory grows with them, and takes
+        /// all requests of some of the connections. `0` stands for half as many as there are cores, at most 4.
+        threads: u64 = 0, within 0..=64;
+    }
+}
+
+section! {
     /// What the receivers take at most. Refusals are answered as OTLP asks, and counted.
     Limits in "limits" {
         /// Size of one OTLP/gRPC message, decompressed. Larger ones get RESOURCE_EXHAUSTED, which is not retried.
@@ -114,6 +123,8 @@ pub struct Config {
     pub wal: Wal,
     /// `[segment]`
     pub segment: Segment,
+    /// `[ingest]`
+    pub ingest: Ingest,
     /// `[limits]`
     pub limits: Limits,
     /// `[cors]`
@@ -130,6 +141,7 @@ impl Config {
             General::options(),
             Wal::options(),
             Segment::options(),
+            Ingest::options(),
             Limits::options(),
             Cors::options(),
             Shutdown::options(),
@@ -147,6 +159,7 @@ impl Config {
             general: General::read(&mut reader),
             wal: Wal::read(&mut reader),
             segment: Segment::read(&mut reader),
+            ingest: Ingest::read(&mut reader),
             limits: Limits::read(&mut reader),
             cors: Cors::read(&mut reader),
             shutdown: Shutdown::read(&mut reader),
@@ -162,6 +175,7 @@ impl Config {
         self.general.write_toml(&mut out);
         self.wal.write_toml(&mut out);
         self.segment.write_toml(&mut out);
+        self.ingest.write_toml(&mut out);
         self.limits.write_toml(&mut out);
         self.cors.write_toml(&mut out);
         self.shutdown.write_toml(&mut out);

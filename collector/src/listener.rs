@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -46,6 +46,19 @@ pub struct BindError {
     pub address: SocketAddr,
     /// What the operating system says.
     pub source: std::io::Error,
+}
+
+/// Names a connection, among all of the process. Every request carries the one of its connection as an extension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ConnectionId(pub u64);
+
+impl ConnectionId {
+    /// A name that no connection had before. They ascend by one, so that whoever divides connections by number divides
+    /// them evenly.
+    fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 /// What one listener speaks, and how long it waits.
@@ -150,9 +163,10 @@ async fn serve_connection(
     let _ = stream.set_nodelay(true);
     let has_requested = Arc::new(AtomicBool::new(false));
     let service = {
-        let has_requested = Arc::clone(&has_requested);
-        hyper::service::service_fn(move |request| {
+        let (has_requested, id) = (Arc::clone(&has_requested), ConnectionId::next());
+        hyper::service::service_fn(move |mut request: hyper::Request<_>| {
             has_requested.store(true, Ordering::Relaxed);
+            request.extensions_mut().insert(id);
             // A router is always ready.
             router.clone().call(request)
         })

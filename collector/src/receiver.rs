@@ -18,6 +18,7 @@ use laneway_storage::{Accepted, IngestRequest, Store};
 
 use crate::admission::{Admission, Lease};
 use crate::config::Limits;
+use crate::listener::ConnectionId;
 use crate::metrics::{Metrics, Outcome, Protocol, Signal};
 use inflate::Coding;
 use outcome::Refusal;
@@ -58,6 +59,7 @@ struct Received {
     coding: Coding,
     encoding: Encoding,
     lease: Lease,
+    connection: u64,
 }
 
 /// The part that all protocols share. Cheap to clone.
@@ -133,13 +135,14 @@ impl Received {
             Encoding::Protobuf => IngestRequest {
                 compressed: inflated.loggable.map(|compression| (compression, self.body)),
                 body: inflated.body,
+                connection: self.connection,
             },
             Encoding::Json => {
                 // Protobuf is the shorter of the two.
                 self.lease.grow(inflated.body.len())?;
                 let protobuf = otlp::json::to_protobuf(&inflated.body)
                     .map_err(|error| Refusal::Malformed(error.to_string()))?;
-                IngestRequest { body: Bytes::from(protobuf), compressed: None }
+                IngestRequest { body: Bytes::from(protobuf), compressed: None, connection: self.connection }
             }
         };
         Ok((request, self.lease))
@@ -157,6 +160,11 @@ impl Drop for CountedRequest<'_> {
     fn drop(&mut self) {
         self.metrics.request(self.protocol, self.outcome);
     }
+}
+
+/// The number of the connection that a request came over; 0 where no listener has named it.
+fn connection_of(extensions: &::http::Extensions) -> u64 {
+    extensions.get().map_or(0, |ConnectionId(id)| *id)
 }
 
 /// Reads a body under a deadline.

@@ -22,6 +22,10 @@ pub(crate) fn open(config: &Config) -> Result<Arc<dyn Store>, OpenError> {
         segment_max_bytes: config.segment.max_bytes.as_usize(),
         segment_max_age: config.segment.max_age,
         ingest_memory_bytes: config.limits.ingest_memory_bytes.as_usize(),
+        ingest_threads: match config.ingest.threads {
+            0 => Options::default_ingest_threads(),
+            threads => usize::try_from(threads).unwrap_or(usize::MAX),
+        },
         ..Options::new(&config.general.data_dir)
     };
     Ok(EmbeddedStore::open(options)?)

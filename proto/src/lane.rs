@@ -44,11 +44,21 @@ impl Lane {
     pub fn new(name: &str) -> Result<Self, InvalidLane> {
         if name == Self::BASE {
             Ok(Self::base())
-        } else if is_lane_name(name) {
+        } else if Self::is_name(name.as_bytes()) {
             Ok(Self(Name::Named(name.into())))
         } else {
             Err(InvalidLane)
         }
+    }
+
+    /// Whether these bytes are the name of a lane.
+    pub fn is_name(bytes: &[u8]) -> bool {
+        let edge = |c: &u8| c.is_ascii_lowercase() || c.is_ascii_digit();
+        let inner = |c: &u8| edge(c) || matches!(c, b'.' | b'_' | b'-');
+        bytes.len() <= Self::MAX_LEN
+            && bytes.iter().all(inner)
+            && bytes.first().is_some_and(edge)
+            && bytes.last().is_some_and(edge)
     }
 
     /// The baseline: the complete environment that every lane falls back to.
@@ -74,16 +84,6 @@ impl Name {
             Self::Named(name) => name,
         }
     }
-}
-
-fn is_lane_name(name: &str) -> bool {
-    let edge = |c: &u8| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let inner = |c: &u8| edge(c) || matches!(c, b'.' | b'_' | b'-');
-    let bytes = name.as_bytes();
-    bytes.len() <= Lane::MAX_LEN
-        && bytes.iter().all(inner)
-        && bytes.first().is_some_and(edge)
-        && bytes.last().is_some_and(edge)
 }
 
 // Equality, order and hash are those of the name, so that a map of lanes can be asked with a `&str`.

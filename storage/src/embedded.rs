@@ -33,6 +33,7 @@ mod columns;
 mod delete;
 mod dictionary;
 mod disk;
+mod equal;
 mod error;
 mod ingest;
 mod inspect;
@@ -41,6 +42,8 @@ mod maintenance;
 mod merge;
 mod open;
 mod part;
+#[doc(hidden)]
+pub mod probe;
 mod quarantine;
 mod replace;
 mod retention;
@@ -92,6 +95,9 @@ pub struct Options {
     pub merge: MergeOptions,
     /// How long spans are kept. Default: for ever.
     pub retention: RetentionOptions,
+    /// How many threads ingest, at least 1. Each has an open segment of its own, and takes all requests of some of the connections.
+    /// Default: half as many as there are cores, at most 4.
+    pub ingest_threads: usize,
 }
 
 impl Options {
@@ -108,7 +114,15 @@ impl Options {
             ingest_memory_bytes: 64 /* MiB */ * 1024 * 1024,
             merge: MergeOptions::default(),
             retention: RetentionOptions::default(),
+            ingest_threads: Self::default_ingest_threads(),
         }
+    }
+}
+
+impl Options {
+    /// Half as many as there are cores, at least 1, at most 4: the other half receives, seals and answers queries.
+    pub fn default_ingest_threads() -> usize {
+        std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).clamp(1, 4))
     }
 }
 

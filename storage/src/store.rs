@@ -26,6 +26,9 @@ pub struct IngestRequest {
     pub body: Bytes,
     /// The same bytes as they were received, where they were compressed: logging these costs less.
     pub compressed: Option<(Compression, Bytes)>,
+    /// Names the connection that it came over. A store takes the requests of one connection in their order, and may take those of
+    /// several at once.
+    pub connection: u64,
 }
 
 /// What became of an appended request. By the time it is returned, it is durable.

@@ -4,6 +4,8 @@ use clap::{Parser, Subcommand};
 
 use step::Steps;
 
+mod bench_ingest;
+mod gate;
 mod python;
 mod step;
 mod tasks;
@@ -15,7 +17,7 @@ struct Cli {
     task: Task,
 }
 
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum Task {
     /// Everything that must hold before a change is merged: fmt --check, clippy, doc, test
     Ci,
@@ -31,6 +33,10 @@ enum Task {
     Clippy,
     /// The documentation, where a warning is an error
     Doc,
+    /// Instructions of hot paths, which must not exceed their ceilings; skipped where valgrind is not installed
+    Gate,
+    /// CPU, memory and disk of a server under load
+    BenchIngest(bench_ingest::Options),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -41,6 +47,8 @@ fn main() -> anyhow::Result<()> {
         Task::Fmt { check } => tasks::fmt(&mut steps, check),
         Task::Clippy => tasks::clippy(&mut steps),
         Task::Doc => tasks::doc(&mut steps),
+        Task::Gate => gate::run(&mut steps),
+        Task::BenchIngest(options) => bench_ingest::run(&mut steps, &options),
     };
     steps.print_summary();
     result

@@ -12,6 +12,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
 use bytes::{BufMut, Bytes, BytesMut};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use http_body_util::{BodyExt, Full};
 use laneway_proto::grpc::trace_service;
@@ -25,7 +26,7 @@ use tonic::body::Body;
 
 use super::inflate::Coding;
 use super::outcome::{Refusal, rejection_message};
-use super::{Encoding, Options, Received, Receiver, in_time};
+use super::{Encoding, Options, Received, Receiver, connection_of, in_time};
 use crate::metrics::{Protocol, Signal};
 
 const METRICS: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
@@ -57,16 +58,16 @@ async fn export(State(receiver): State<Receiver>, request: Request<axum::body::B
         *response.status_mut() = http::StatusCode::UNSUPPORTED_MEDIA_TYPE;
         return response;
     }
-    match receiver.counted(Protocol::otlp_grpc, take(&receiver, &head.headers, body)).await {
+    match receiver.counted(Protocol::otlp_grpc, take(&receiver, &head, body)).await {
         Ok(accepted) => answer(&response_of(accepted)),
         Err(refusal) => refuse(&refusal),
     }
 }
 
-async fn take(receiver: &Receiver, headers: &HeaderMap, body: axum::body::Body) -> Result<Accepted, Refusal> {
+async fn take(receiver: &Receiver, head: &Parts, body: axum::body::Body) -> Result<Accepted, Refusal> {
     let limits = &receiver.options.limits;
     let limit = limits.grpc_message_bytes.as_usize();
-    let coding = Coding::from_header(headers.get("grpc-encoding"))?;
+    let coding = Coding::from_header(head.headers.get("grpc-encoding"))?;
     let message =
         in_time(limits.body_read_timeout, frame::read_unary(body, limit, &receiver.options.admission))
             .await?;
@@ -77,8 +78,13 @@ async fn take(receiver: &Receiver, headers: &HeaderMap, body: axum::body::Body) 
         }
         (true, coding) => coding,
     };
-    let received =
-        Received { body: message.bytes, coding, encoding: Encoding::Protobuf, lease: message.lease };
+    let received = Received {
+        body: message.bytes,
+        coding,
+        encoding: Encoding::Protobuf,
+        lease: message.lease,
+        connection: connection_of(&head.extensions),
+    };
     receiver.store(Protocol::otlp_grpc, received, limit).await
 }
 

@@ -9,6 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::routing::any;
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use laneway_storage::Accepted;
 use opentelemetry_proto::tonic::collector::trace::v1::{
@@ -18,7 +19,7 @@ use prost::Message;
 
 use super::inflate::Coding;
 use super::outcome::{Refusal, rejection_message};
-use super::{Encoding, Options, Received, Receiver, in_time};
+use super::{Encoding, Options, Received, Receiver, connection_of, in_time};
 use crate::config::Cors;
 use crate::metrics::{Protocol, Signal};
 
@@ -61,10 +62,7 @@ async fn export(State(receiver): State<Receiver>, request: Request<Body>) -> Res
         Ok(Encoding::Json) => Protocol::otlp_http_json,
         _ => Protocol::otlp_http,
     };
-    match receiver
-        .counted(protocol, take(&receiver, protocol, encoding.clone(), &head.headers, &mut body))
-        .await
-    {
+    match receiver.counted(protocol, take(&receiver, protocol, encoding.clone(), &head, &mut body)).await {
         Ok(accepted) => answer(accepted, encoding.unwrap_or(Encoding::Protobuf)),
         Err(refusal) => {
             discard(&receiver, &head.headers, body).await;
@@ -77,16 +75,17 @@ async fn take(
     receiver: &Receiver,
     protocol: Protocol,
     encoding: Result<Encoding, Refusal>,
-    headers: &HeaderMap,
+    head: &Parts,
     body: &mut Body,
 ) -> Result<Accepted, Refusal> {
     let limits = &receiver.options.limits;
     let limit = limits.http_body_bytes.as_usize();
     let encoding = encoding?;
-    let coding = Coding::from_header(headers.get(header::CONTENT_ENCODING))?;
+    let coding = Coding::from_header(head.headers.get(header::CONTENT_ENCODING))?;
     let read = body::read(body, limit, &receiver.options.admission);
     let (body, lease) = in_time(limits.body_read_timeout, read).await?;
-    receiver.store(protocol, Received { body, coding, encoding, lease }, limit).await
+    let connection = connection_of(&head.extensions);
+    receiver.store(protocol, Received { body, coding, encoding, lease, connection }, limit).await
 }
 
 /// The encoding that `Content-Type` names.

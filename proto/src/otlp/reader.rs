@@ -71,6 +71,7 @@ mod event;
 mod repeated;
 mod request;
 mod resource;
+mod scalar;
 mod span;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -82,6 +83,7 @@ pub use event::{Event, Link};
 pub use repeated::Repeated;
 pub use request::{ResourceSpans, ResourceSpansIter, ScopeSpans, TracesRequest};
 pub use resource::{EntityRef, Resource, Scope};
+pub use scalar::{Scalar, ScalarAttribute};
 pub use span::Span;
 pub use text::Text;
 pub use value::{AnyValue, KeyValue};

@@ -8,6 +8,7 @@
 use laneway_proto::TraceId;
 
 use super::dictionary::Dictionary;
+use super::equal::equal;
 
 mod attribute;
 mod blobs;
@@ -32,6 +33,28 @@ pub(super) struct Coded {
 }
 
 impl Coded {
+    /// Adds the value of the next row, which `check` must accept where it is not known to be good; returns its number.
+    #[inline(always)]
+    pub(super) fn push<E>(&mut self, value: &[u8], check: impl FnOnce() -> Result<(), E>) -> Result<u32, E> {
+        if let Some(last) = self.push_last(value) {
+            return Ok(last);
+        }
+        let id = self.values.intern(value, check)?;
+        self.ids.push(id);
+        Ok(id)
+    }
+
+    /// Adds the value of the next row if the last row has the same: what repeats, mostly repeats in a row.
+    #[inline(always)]
+    pub(super) fn push_last(&mut self, value: &[u8]) -> Option<u32> {
+        let last = *self.ids.last()?;
+        if !equal(self.values.get(last), value) {
+            return None;
+        }
+        self.ids.push(last);
+        Some(last)
+    }
+
     /// The value of a row; nothing when the column was not read.
     pub(super) fn get(&self, row: usize) -> &[u8] {
         self.ids.get(row).map_or(&[], |&id| self.values.get(id))
@@ -42,15 +65,23 @@ impl Coded {
         String::from_utf8_lossy(self.get(row)).into_owned()
     }
 
-    /// The same values without a dictionary.
-    fn to_strings(&self) -> Strings {
-        let mut strings = Strings::default();
+    /// Forgets everything, and keeps the buffers.
+    fn clear(&mut self) {
+        self.ids.clear();
+        self.values.clear();
+    }
+
+    /// The same values without a dictionary, with room for `expected` ones.
+    fn to_strings(&self, expected: usize) -> Strings {
+        let bytes: usize = self.ids.iter().map(|&id| self.values.get(id).len()).sum();
+        let expected_bytes = bytes as f64 / self.ids.len().max(1) as f64 * expected as f64;
+        let mut strings = Strings::with_capacity(expected, expected_bytes as usize);
         self.ids.iter().for_each(|&id| strings.push(self.values.get(id)));
         strings
     }
 
     fn memory_bytes(&self) -> usize {
-        self.ids.capacity() * size_of::<u32>() + self.values.memory_bytes()
+        self.ids.len() * size_of::<u32>() + self.values.memory_bytes()
     }
 }
 
@@ -147,7 +178,16 @@ impl Columns {
         ]
     }
 
-    /// Bytes of memory in use.
+    /// Forgets everything, and keeps the buffers. The attribute columns are given away.
+    pub(super) fn clear(&mut self) -> Vec<AttributeColumn> {
+        self.truncate(0);
+        for column in self.coded_mut() {
+            column.clear();
+        }
+        std::mem::take(&mut self.attributes)
+    }
+
+    /// Bytes of memory in use: what is filled of each buffer, since the operating system gives pages as they are filled.
     pub(super) fn memory_bytes(&self) -> usize {
         let dense = 16 + 8 + 8 + 8 + 8 + 6 * 4;
         let coded = [
@@ -159,7 +199,7 @@ impl Columns {
             &self.scope,
             &self.shape,
         ];
-        self.trace_id.capacity() * dense
+        self.len() * dense
             + coded.iter().map(|column| column.memory_bytes()).sum::<usize>()
             + self.attributes.iter().map(AttributeColumn::memory_bytes).sum::<usize>()
             + [&self.residual, &self.events, &self.links].iter().map(|b| b.memory_bytes()).sum::<usize>()

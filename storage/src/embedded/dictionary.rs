@@ -8,6 +8,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use super::columns::Strings;
+use super::equal::equal;
 
 #[cfg(test)]
 mod tests;
@@ -39,7 +40,7 @@ impl Dictionary {
     ) -> Result<u32, E> {
         debug_assert!(self.shared.is_none(), "a dictionary that was read does not grow");
         let hash = self.hasher.hash_one(value);
-        if let Some(&id) = self.index.find(hash, |&id| self.values.get(id as usize) == value) {
+        if let Some(&id) = self.index.find(hash, |&id| equal(self.values.get(id as usize), value)) {
             return Ok(id);
         }
         check()?;
@@ -84,6 +85,12 @@ impl Dictionary {
     /// All values, without what finds them.
     pub(super) fn into_values(self) -> Strings {
         self.values
+    }
+
+    /// Forgets all values, and keeps the buffers.
+    pub(super) fn clear(&mut self) {
+        self.values.truncate(0);
+        self.index.clear();
     }
 
     /// Bytes of memory in use.

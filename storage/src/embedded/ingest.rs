@@ -1,4 +1,4 @@
-//! The ingest thread: it alone appends to the open segment and its log.
+//! The ingest threads. Each alone appends to its open segment and to the log of that.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,12 +18,15 @@ const GROUP_REQUESTS: usize = 64;
 const GROUP_BYTES: usize = 16 /* MiB */ * 1024 * 1024;
 /// How often an idle thread looks whether its segment has grown old.
 const TICK: Duration = Duration::from_millis(250);
-/// The most segments that wait to be sealed. Beyond it ingest waits, its queue fills, and senders are refused.
-const MAX_UNSEALED: usize = 4;
+/// The most segments that wait to be sealed, of all threads together. Beyond it ingest waits, its queue fills, and senders are
+/// refused. Sealing is faster than ingest; one that waits while another is sealed evens out what is left.
+const MAX_UNSEALED: usize = 2;
 
-/// What the ingest thread owns.
+/// What an ingest thread owns.
 pub(super) struct Ingest {
     shared: Arc<Shared>,
+    // Which of the threads it is.
+    thread: usize,
     open: Arc<LiveSegment>,
     log: WalFile,
     // When the open segment got its first span.
@@ -37,17 +40,25 @@ struct Appended {
 }
 
 impl Ingest {
-    pub(super) fn new(shared: Arc<Shared>, open: Arc<LiveSegment>, log: WalFile) -> Self {
-        Self { shared, open, log, since: None }
+    /// Begins the thread's first segment.
+    pub(super) fn new(shared: Arc<Shared>, thread: usize) -> Result<Self, WalError> {
+        let number = shared.begin_segment();
+        let log = shared.wal.create(number.get())?;
+        let open = Arc::new(LiveSegment::new_open(number.get(), Segment::default()));
+        shared.change_view(|view| view.add_live(Arc::clone(&open)));
+        drop(number);
+        Ok(Self { shared, thread, open, log, since: None })
     }
 
     /// Works until the store is closed.
     pub(super) fn run(mut self) {
-        let _abandoned = AbandonJobs(Arc::clone(&self.shared));
+        let _abandoned = AbandonJobs(Arc::clone(&self.shared), self.thread);
         loop {
             let deadline = Instant::now() + TICK;
             let deadline = self.log.next_sync().map_or(deadline, |sync| sync.min(deadline));
-            let Some(jobs) = self.shared.next_jobs(GROUP_REQUESTS, GROUP_BYTES, deadline) else { break };
+            let Some(jobs) = self.shared.next_jobs(self.thread, GROUP_REQUESTS, GROUP_BYTES, deadline) else {
+                break;
+            };
             if jobs.is_empty() {
                 self.sync_if_due();
             } else {
@@ -56,6 +67,7 @@ impl Ingest {
             if self.is_due() && !self.rotate() {
                 break;
             }
+            self.forget_refused();
         }
         if let Err(error) = self.log.close() {
             tracing::error!(%error, "the write-ahead log was not closed cleanly");
@@ -141,12 +153,21 @@ impl Ingest {
         }
     }
 
+    /// Refused requests leave their texts in the dictionaries. Where nothing was accepted there is nothing to seal, so these are
+    /// thrown away before they take more than a segment may.
+    fn forget_refused(&self) {
+        let mut spans = self.open.spans.write();
+        if spans.columns().len() == 0 && spans.memory_bytes() >= self.shared.options.segment_max_bytes {
+            *spans = Segment::default();
+        }
+    }
+
     fn is_due(&self) -> bool {
         let options = &self.shared.options;
         let Some(since) = self.since else { return false };
         let spans = self.open.spans.read();
         spans.columns().len() >= options.segment_max_spans
-            || spans.columns().memory_bytes() >= options.segment_max_bytes
+            || spans.memory_bytes() >= options.segment_max_bytes
             || since.elapsed() >= options.segment_max_age
             || self.shared.maintenance.must_seal(self.open.number)
     }
@@ -161,13 +182,15 @@ impl Ingest {
             self.shared.fail(&error.to_string());
             return true;
         }
-        let number = self.open.number + 1;
-        match self.shared.wal.create(number) {
+        let shared = Arc::clone(&self.shared);
+        let number = shared.begin_segment();
+        match self.shared.wal.create(number.get()) {
             Ok(log) => {
                 self.log = log;
-                self.open = Arc::new(LiveSegment::new(number, Segment::default()));
+                self.open.close();
+                self.open = Arc::new(LiveSegment::new_open(number.get(), self.shared.spare_segment()));
                 self.since = None;
-                self.shared.change_view(|view| view.live.push(Arc::clone(&self.open)));
+                self.shared.change_view(|view| view.add_live(Arc::clone(&self.open)));
             }
             // The open segment goes on: when there is no space, its appends are refused too.
             Err(error) => tracing::warn!(%error, "no new segment could be begun"),
@@ -177,11 +200,11 @@ impl Ingest {
 }
 
 /// However the thread ends, by a panic too: nobody must wait for it afterwards.
-struct AbandonJobs(Arc<Shared>);
+struct AbandonJobs(Arc<Shared>, usize);
 
 impl Drop for AbandonJobs {
     fn drop(&mut self) {
-        self.0.abandon_jobs();
+        self.0.abandon_jobs(self.1);
     }
 }
 

@@ -102,8 +102,11 @@ pub(super) fn merge_next(shared: &Shared, alone: &Alone<'_>) -> Result<Outcome, 
 }
 
 fn choose(shared: &Shared) -> Vec<SharedPart> {
+    // A segment that has a number, but is not in the view yet, may lie between two parts: a merge must not cover its log.
+    let Some(settled) = shared.settled_segments() else { return Vec::new() };
     let view = shared.view();
     let mut parts = view.parts.clone();
+    parts.retain(|part| part.id().last_segment < settled);
     parts.sort_unstable_by_key(|part| part.id());
     let candidates: Vec<_> = parts
         .iter()

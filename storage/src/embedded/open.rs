@@ -1,7 +1,10 @@
 //! Opening a store: recovery of what an earlier process left.
 
 use std::fs;
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use laneway_proto::otlp::reader::TracesRequest;
@@ -19,40 +22,64 @@ use crate::QueryError;
 
 pub(super) fn open(options: Options) -> Result<(Arc<Shared>, Workers), OpenError> {
     let layout = Layout::open(&options.data_dir)?;
-    let wal_options =
-        WalOptions { sync: options.wal_sync, spare_bytes: options.wal_spare_bytes, ..WalOptions::default() };
+    let wal_options = WalOptions {
+        sync: options.wal_sync,
+        spare_files: options.ingest_threads.max(1) + 1,
+        spare_bytes: options.wal_spare_bytes,
+    };
     let wal = WalDir::open(OsFs, &layout.wal, wal_options)?;
     let cache = Cache::new(options.cache_bytes);
     let Opened { parts, quarantined } = open_parts(&layout, &cache)?;
-    let mut live = Vec::new();
+    let mut unsealed = Vec::new();
     let mut newest = parts.iter().map(|part| part.id().last_segment).max().unwrap_or_default();
-    let mut recovered_spans = 0;
     for log in wal.list()? {
         newest = newest.max(log.segment);
         if parts.iter().any(|part| part.id().covers_segment(log.segment)) {
             // Its part was committed, and the process ended before the log was released.
             wal.release(log.segment)?;
-            continue;
+        } else {
+            unsealed.push(log.segment);
         }
-        let segment = replay(&wal, log.segment)?;
-        recovered_spans += segment.columns().len() as u64;
-        live.push(Arc::new(LiveSegment::new(log.segment, segment)));
     }
-    let log = wal.create(newest + 1)?;
-    let open = Arc::new(LiveSegment::new(newest + 1, Segment::default()));
-    live.push(Arc::clone(&open));
-    let shared = Arc::new(Shared::new(options, layout, wal, cache, View { live, parts }));
+    let live = replay_all(&wal, &unsealed)?;
+    let recovered_spans = live.iter().map(|segment| segment.visible_rows() as u64).sum();
+    let shared = Arc::new(Shared::new(options, layout, wal, cache, View { live, parts }, newest + 1));
     Counters::add(&shared.counters.recovered_spans, recovered_spans);
     Counters::add(&shared.maintenance.counters.quarantined_parts, quarantined);
     quarantine::count(&shared);
-    let ingest = Ingest::new(Arc::clone(&shared), open, log);
+    let mut workers = Vec::new();
+    for thread in 0..shared.ingest_threads() {
+        let ingest = Ingest::new(Arc::clone(&shared), thread)?;
+        workers.push(spawn("ingest", move || ingest.run())?);
+    }
     let (sealing, maintained) = (Arc::clone(&shared), Arc::clone(&shared));
-    let workers = vec![
-        spawn("ingest", move || ingest.run())?,
-        spawn("sealing", move || seal::run(&sealing))?,
-        spawn("maintenance", move || maintenance::run(&maintained))?,
-    ];
+    workers.push(spawn("sealing", move || seal::run(&sealing))?);
+    workers.push(spawn("maintenance", move || maintenance::run(&maintained))?);
     Ok((shared, Workers::new(workers)))
+}
+
+/// Replays logs, as many at a time as there are cores, and returns their segments in the same order.
+fn replay_all(wal: &WalDir, numbers: &[u64]) -> Result<Vec<Arc<LiveSegment>>, WalError> {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let next = AtomicUsize::new(0);
+    let replay_some = || {
+        let mut segments = Vec::new();
+        while let Some(&number) = numbers.get(next.fetch_add(1, Ordering::Relaxed)) {
+            segments.push(replay(wal, number).map(|spans| Arc::new(LiveSegment::new_full(number, spans))));
+        }
+        segments
+    };
+    let replayed: Vec<_> = thread::scope(|scope| {
+        let others: Vec<_> = (1..cores.min(numbers.len())).map(|_| scope.spawn(replay_some)).collect();
+        let mut all = replay_some();
+        all.extend(
+            others.into_iter().flat_map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic))),
+        );
+        all
+    });
+    let mut segments = replayed.into_iter().collect::<Result<Vec<_>, _>>()?;
+    segments.sort_unstable_by_key(|segment| segment.number);
+    Ok(segments)
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>, OpenError> {

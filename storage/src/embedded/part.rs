@@ -204,11 +204,6 @@ impl Part {
         (0..self.meta.row_groups.len()).map(|number| RowGroup { part: self, number })
     }
 
-    /// A row group by its number.
-    pub(super) fn row_group(&self, number: usize) -> RowGroup<'_> {
-        RowGroup { part: self, number }
-    }
-
     /// Whether the trace may be here; "maybe" for one absent trace in 65,536.
     pub(super) fn may_have(&self, trace_id: TraceId) -> bool {
         self.filter.may_have(trace_id)

@@ -24,7 +24,10 @@ pub(super) fn run(shared: &Shared) {
     prepare_spare_log(shared);
     while let Some(segment) = shared.next_to_seal() {
         match seal(shared, &segment) {
-            Ok(()) => prepare_spare_log(shared),
+            Ok(()) => {
+                shared.recycle(segment);
+                prepare_spare_log(shared);
+            }
             Err(error) => {
                 tracing::warn!(segment = segment.number, %error, "sealing failed and will be tried again");
                 if !shared.pause(RETRY_AFTER) {
@@ -63,8 +66,10 @@ fn seal(shared: &Shared, segment: &LiveSegment) -> Result<(), QueryError> {
 pub(super) fn seal_open(shared: &Shared) -> Result<(), AdminError> {
     let Some(newest) = shared.view().live.iter().map(|segment| segment.number).max() else { return Ok(()) };
     shared.maintenance.ask_to_seal(newest);
-    // The ingest thread looks after each request.
-    drop(shared.enqueue(IngestRequest { body: Bytes::new(), compressed: None }));
+    // An ingest thread looks after each request.
+    for connection in 0..shared.ingest_threads() as u64 {
+        drop(shared.enqueue(IngestRequest { connection, body: Bytes::new(), compressed: None }));
+    }
     let is_sealed = |view: &View| {
         let mut asked = view.live.iter().filter(|segment| segment.number <= newest);
         asked.all(|segment| segment.visible_rows() == 0)

@@ -1,21 +1,19 @@
 //! The open segment: where spans live between their arrival and their part.
+//!
+//! Spans of one program repeat one another, so whatever comes is first compared with what came last: a resource, a text, the list
+//! of attributes of the last span with that name. Only what differs is hashed, and only what was never seen is checked
+//! for UTF-8, for equality with a checked value proves the rest.
 
-use std::hash::BuildHasher;
-
-use foldhash::fast::RandomState;
-use hashbrown::HashTable;
-use laneway_proto::otlp::reader::{self, AnyValue, ReadError, Text, TracesRequest};
+use laneway_proto::SpanId;
+use laneway_proto::otlp::reader::{self, ReadError, Repeated, Text, TracesRequest};
 use laneway_proto::otlp::{field, wire};
-use laneway_proto::{Lane, SpanId};
 
-use super::columns::{
-    AttributeColumn, AttributeType, AttributeValues, Blobs, Coded, Columns, MAX_ATTRIBUTE_COLUMNS, Shape,
-    ShapeItem,
-};
-use crate::model::from_otlp::LANE_ATTRIBUTES;
+use super::columns::{Blobs, Coded, Columns};
 use crate::query::TimeRange;
 use crate::store::Accepted;
+use shredder::Shredder;
 
+mod shredder;
 #[cfg(test)]
 mod tests;
 
@@ -23,18 +21,10 @@ mod tests;
 #[derive(Default)]
 pub(super) struct Segment {
     columns: Columns,
-    // Attribute columns by key and type.
-    index: HashTable<u32>,
-    hasher: RandomState,
+    shredder: Shredder,
     range: Option<TimeRange>,
-    scratch: Scratch,
-}
-
-// Buffers that are reused from span to span.
-#[derive(Default)]
-struct Scratch {
-    shape: Shape,
-    bytes: Vec<u8>,
+    // Reused from span to span.
+    scratch: Vec<u8>,
 }
 
 impl Segment {
@@ -46,6 +36,18 @@ impl Segment {
     /// First and last start; `None` while there is no span. After a refused request it may be wider than need be.
     pub(super) fn range(&self) -> Option<TimeRange> {
         self.range
+    }
+
+    /// An empty segment in the memory of this one: what the coming spans need is probably there already, and mapped.
+    pub(super) fn recycle(mut self) -> Self {
+        self.shredder.recycle(self.columns.clear());
+        self.range = None;
+        self
+    }
+
+    /// Bytes of memory in use.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.columns.memory_bytes() + self.shredder.memory_bytes() + self.scratch.capacity()
     }
 
     /// Appends the spans of a request, all or none.
@@ -70,56 +72,60 @@ impl Segment {
             for group in group.scope_spans() {
                 let group = group?;
                 let scope = self.intern_scope(&group)?;
-                for span in group.spans() {
-                    if self.append_span(&span?, resource, scope)? {
+                group.visit_spans(|span| {
+                    if self.append_span(span, resource, scope)? {
                         accepted.spans += 1;
                     } else {
                         accepted.rejected_spans += 1;
                     }
-                }
+                    Ok::<_, ReadError>(())
+                })?;
             }
         }
         Ok(accepted)
     }
 
     fn intern_resource(&mut self, group: &reader::ResourceSpans<'_>) -> Result<u32, ReadError> {
-        let bytes = &mut self.scratch.bytes;
+        let (resource, schema_url) = (group.resource.bytes(), group.schema_url.as_bytes());
+        let bytes = &mut self.scratch;
         bytes.clear();
-        wire::message(bytes, field::request::RESOURCE_SPANS, |bytes| {
-            wire::bytes(bytes, field::resource_spans::RESOURCE, group.resource.bytes());
-            if !group.schema_url.as_bytes().is_empty() {
-                wire::bytes(bytes, field::resource_spans::SCHEMA_URL, group.schema_url.as_bytes());
+        wire::message_sized(bytes, field::request::RESOURCE_SPANS, resource.len(), |bytes| {
+            wire::bytes(bytes, field::resource_spans::RESOURCE, resource);
+            if !schema_url.is_empty() {
+                wire::bytes(bytes, field::resource_spans::SCHEMA_URL, schema_url);
             }
         });
         self.columns.resource.values.intern(bytes, || {
-            group.schema_url.to_str()?;
+            group.schema_url.validate()?;
             group.resource.validate()
         })
     }
 
     fn intern_scope(&mut self, group: &reader::ScopeSpans<'_>) -> Result<u32, ReadError> {
-        let bytes = &mut self.scratch.bytes;
+        let (scope, schema_url) = (group.scope.bytes(), group.schema_url.as_bytes());
+        let bytes = &mut self.scratch;
         bytes.clear();
-        wire::message(bytes, field::request::RESOURCE_SPANS, |bytes| {
-            wire::message(bytes, field::resource_spans::SCOPE_SPANS, |bytes| {
-                wire::bytes(bytes, field::scope_spans::SCOPE, group.scope.bytes());
-                if !group.schema_url.as_bytes().is_empty() {
-                    wire::bytes(bytes, field::scope_spans::SCHEMA_URL, group.schema_url.as_bytes());
+        wire::message_sized(bytes, field::request::RESOURCE_SPANS, scope.len(), |bytes| {
+            wire::message_sized(bytes, field::resource_spans::SCOPE_SPANS, scope.len(), |bytes| {
+                wire::bytes(bytes, field::scope_spans::SCOPE, scope);
+                if !schema_url.is_empty() {
+                    wire::bytes(bytes, field::scope_spans::SCHEMA_URL, schema_url);
                 }
             });
         });
         self.columns.scope.values.intern(bytes, || {
-            group.schema_url.to_str()?;
+            group.schema_url.validate()?;
             group.scope.validate()
         })
     }
 
     /// Appends a span; `false` when it has no valid ids. Every part of it is validated either way.
     fn append_span(&mut self, span: &reader::Span<'_>, resource: u32, scope: u32) -> Result<bool, ReadError> {
+        let Some((trace_id, span_id)) = span.ids() else { return span.validate().map(|()| false) };
         let row = self.columns.len();
-        let lane = self.append_attributes(span, row)?;
+        let name = push_text(&mut self.columns.name, span.name)?;
+        self.shredder.append(&mut self.columns, span, row, name)?;
         let Self { columns, scratch, .. } = self;
-        push_text(&mut columns.name, span.name)?;
         push_text(&mut columns.status_message, span.status_message)?;
         push_text(&mut columns.trace_state, span.trace_state)?;
         push_blob(&mut columns.events, scratch, row, field::span::EVENTS, span.events(), |event| {
@@ -128,14 +134,8 @@ impl Segment {
         push_blob(&mut columns.links, scratch, row, field::span::LINKS, span.links(), |link| {
             link.validate().map(|()| link.bytes())
         })?;
-        let Some((trace_id, span_id)) = span.ids() else {
-            columns.truncate(row);
-            return Ok(false);
-        };
-        columns.lane.ids.push(columns.lane.values.intern_bytes(lane.as_bytes()));
         columns.resource.ids.push(resource);
         columns.scope.ids.push(scope);
-        columns.shape.ids.push(columns.shape.values.intern_bytes(scratch.shape.as_bytes()));
         columns.trace_id.push(trace_id.to_bytes());
         columns.span_id.push(span_id.to_bytes());
         columns.parent_span_id.push(span.parent_id().map(SpanId::to_bytes).unwrap_or_default());
@@ -153,111 +153,32 @@ impl Segment {
         range.end_unix_ns = range.end_unix_ns.max(start);
         Ok(true)
     }
-
-    /// Shreds the attributes of a span; returns the lane that they name.
-    fn append_attributes<'a>(&mut self, span: &reader::Span<'a>, row: usize) -> Result<&'a str, ReadError> {
-        self.scratch.shape.clear();
-        self.scratch.bytes.clear();
-        let mut lane = (LANE_ATTRIBUTES.len(), Lane::BASE);
-        for attribute in span.attributes() {
-            let attribute = attribute?;
-            if let AnyValue::String(text) = attribute.value
-                && let Some(rank) =
-                    LANE_ATTRIBUTES.iter().position(|key| key.as_bytes() == attribute.key.as_bytes())
-                && rank < lane.0
-                && let Ok(name) = text.to_str()
-                && Lane::new(name).is_ok()
-            {
-                lane = (rank, name);
-            }
-            let item = match self.attribute_column(&attribute, row)? {
-                Some(index) => {
-                    let column = &mut self.columns.attributes[index];
-                    match (&mut column.values, attribute.value) {
-                        (values, AnyValue::String(text)) => {
-                            values.push_text(text.as_bytes(), || text.to_str().map(drop))?;
-                        }
-                        (AttributeValues::Int(values), AnyValue::Int(value)) => values.push(value),
-                        (AttributeValues::Double(values), AnyValue::Double(value)) => values.push(value),
-                        (AttributeValues::Bool(values), AnyValue::Bool(value)) => values.push(value),
-                        _ => unreachable!("the column was chosen by the type of this value"),
-                    }
-                    column.rows.push(row as u32);
-                    ShapeItem::Column(index)
-                }
-                None => {
-                    attribute.key.to_str()?;
-                    attribute.value.validate()?;
-                    wire::bytes(&mut self.scratch.bytes, field::span::ATTRIBUTES, attribute.bytes());
-                    ShapeItem::Residual
-                }
-            };
-            self.scratch.shape.push(item);
-        }
-        self.columns.residual.push(row, &self.scratch.bytes);
-        Ok(lane.1)
-    }
-
-    /// The column for an attribute; `None` when it belongs into the residual.
-    fn attribute_column(
-        &mut self,
-        attribute: &reader::KeyValue<'_>,
-        row: usize,
-    ) -> Result<Option<usize>, ReadError> {
-        let kind = match attribute.value {
-            AnyValue::String(_) => AttributeType::String,
-            AnyValue::Int(_) => AttributeType::Int,
-            AnyValue::Double(_) => AttributeType::Double,
-            AnyValue::Bool(_) => AttributeType::Bool,
-            AnyValue::Empty | AnyValue::Bytes(_) | AnyValue::Array(_) | AnyValue::KvList(_) => {
-                return Ok(None);
-            }
-        };
-        let key = attribute.key.as_bytes();
-        let hash = self.hasher.hash_one((key, kind));
-        let columns = &mut self.columns.attributes;
-        let found = self.index.find(hash, |&index| {
-            let column = &columns[index as usize];
-            column.key.as_bytes() == key && column.kind() == kind
-        });
-        if let Some(&index) = found {
-            // A key that occurs twice in one span: the second goes into the residual.
-            let taken = columns[index as usize].rows.last() == Some(&(row as u32));
-            return Ok((!taken).then_some(index as usize));
-        }
-        if columns.len() == MAX_ATTRIBUTE_COLUMNS {
-            return Ok(None);
-        }
-        let index = columns.len();
-        columns.push(AttributeColumn::new(attribute.key.to_str()?.to_owned(), kind));
-        let (columns, hasher) = (&*columns, &self.hasher);
-        self.index.insert_unique(hash, index as u32, |&index| {
-            let column = &columns[index as usize];
-            hasher.hash_one((column.key.as_bytes(), column.kind()))
-        });
-        Ok(Some(index))
-    }
 }
 
-fn push_text(column: &mut Coded, text: Text<'_>) -> Result<(), ReadError> {
-    let id = column.values.intern(text.as_bytes(), || text.to_str().map(drop))?;
-    column.ids.push(id);
-    Ok(())
+#[inline]
+fn push_text(column: &mut Coded, text: Text<'_>) -> Result<u32, ReadError> {
+    column.push(text.as_bytes(), || text.validate())
 }
 
 /// Keeps the items of a repeated field as they were received.
 fn push_blob<'a, T>(
     column: &mut Blobs,
-    scratch: &mut Scratch,
+    scratch: &mut Vec<u8>,
     row: usize,
     field: u32,
-    items: impl Iterator<Item = Result<T, ReadError>>,
+    items: Repeated<'a, T>,
     checked_bytes: impl Fn(&T) -> Result<&'a [u8], ReadError>,
-) -> Result<(), ReadError> {
-    scratch.bytes.clear();
-    for item in items {
-        wire::bytes(&mut scratch.bytes, field, checked_bytes(&item?)?);
+) -> Result<(), ReadError>
+where
+    Repeated<'a, T>: Iterator<Item = Result<T, ReadError>>,
+{
+    if items.is_empty() {
+        return Ok(());
     }
-    column.push(row, &scratch.bytes);
+    scratch.clear();
+    for item in items {
+        wire::bytes(scratch, field, checked_bytes(&item?)?);
+    }
+    column.push(row, scratch);
     Ok(())
 }

@@ -13,6 +13,7 @@ use super::Options;
 use super::layout::Layout;
 use super::maintenance::Maintenance;
 use super::part::{Cache, SharedPart};
+use super::segment::Segment;
 use super::view::{LiveSegment, View};
 use super::wal::WalDir;
 use crate::store::{Accepted, AppendError, IngestRequest, StoreStats};
@@ -37,19 +38,43 @@ pub(super) struct Shared {
     pub(super) counters: Counters,
     pub(super) maintenance: Maintenance,
     view: RwLock<Arc<View>>,
+    // Empty segments in the memory of sealed ones.
+    spare_segments: Mutex<Vec<Segment>>,
+    // The number of the coming segment.
+    next_segment: AtomicU64,
+    // How many segments have a number, but may not be in the view yet.
+    beginning_segments: AtomicUsize,
     queue: Mutex<Queue>,
-    // Signalled when a job arrives or the store closes.
-    queue_changed: Condvar,
+    // By ingest thread: signalled when a job arrives for it, or the store closes.
+    queue_changed: Box<[Condvar]>,
     // Signalled when a segment waits to be sealed, was sealed, or the store closes. Belongs to `queue`'s mutex too.
     segments_changed: Condvar,
     // Why the store cannot make anything durable any more.
     failure: Mutex<Option<String>>,
 }
 
-#[derive(Default)]
 struct Queue {
-    jobs: VecDeque<Job>,
+    // By ingest thread.
+    jobs: Box<[VecDeque<Job>]>,
     closing: bool,
+}
+
+/// The number of a segment that is being begun.
+pub(super) struct SegmentNumber<'a> {
+    shared: &'a Shared,
+    number: u64,
+}
+
+impl SegmentNumber<'_> {
+    pub(super) fn get(&self) -> u64 {
+        self.number
+    }
+}
+
+impl Drop for SegmentNumber<'_> {
+    fn drop(&mut self) {
+        self.shared.beginning_segments.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// Figures for [`StoreStats`].
@@ -78,7 +103,16 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Shared {
-    pub(super) fn new(options: Options, layout: Layout, wal: WalDir, cache: Arc<Cache>, view: View) -> Self {
+    pub(super) fn new(
+        options: Options,
+        layout: Layout,
+        wal: WalDir,
+        cache: Arc<Cache>,
+        view: View,
+        next_segment: u64,
+    ) -> Self {
+        let threads = 0..options.ingest_threads.max(1);
+        let jobs = threads.clone().map(|_| VecDeque::new()).collect();
         Self {
             options,
             layout,
@@ -87,8 +121,11 @@ impl Shared {
             counters: Counters::default(),
             maintenance: Maintenance::default(),
             view: RwLock::new(Arc::new(view)),
-            queue: Mutex::default(),
-            queue_changed: Condvar::new(),
+            spare_segments: Mutex::default(),
+            next_segment: next_segment.into(),
+            beginning_segments: AtomicUsize::new(0),
+            queue: Mutex::new(Queue { jobs, closing: false }),
+            queue_changed: threads.map(|_| Condvar::new()).collect(),
             segments_changed: Condvar::new(),
             failure: Mutex::default(),
         }
@@ -111,7 +148,24 @@ impl Shared {
         self.segments_changed.notify_all();
     }
 
-    /// Hands a request to the ingest thread and waits until it is durable.
+    /// How many threads ingest.
+    pub(super) fn ingest_threads(&self) -> usize {
+        self.queue_changed.len()
+    }
+
+    /// The number of a new segment, above all others. It is to be dropped when the segment is in the view, or is given up.
+    pub(super) fn begin_segment(&self) -> SegmentNumber<'_> {
+        self.beginning_segments.fetch_add(1, Ordering::SeqCst);
+        SegmentNumber { shared: self, number: self.next_segment.fetch_add(1, Ordering::SeqCst) }
+    }
+
+    /// A number below which every segment is in the view, or sealed, or will never be; `None` while one is being begun.
+    pub(super) fn settled_segments(&self) -> Option<u64> {
+        let next = self.next_segment.load(Ordering::SeqCst);
+        (self.beginning_segments.load(Ordering::SeqCst) == 0).then_some(next)
+    }
+
+    /// Hands a request to an ingest thread and waits until it is durable.
     pub(super) async fn append(&self, request: IngestRequest) -> Result<Accepted, AppendError> {
         if let Some(reason) = self.failure() {
             return Err(AppendError::Unavailable(reason));
@@ -129,23 +183,33 @@ impl Shared {
         request: IngestRequest,
     ) -> Result<oneshot::Receiver<Result<Accepted, AppendError>>, AppendError> {
         let (reply, answer) = oneshot::channel();
+        // One thread takes all requests of a connection, so they stay in order.
+        let thread = (request.connection % self.ingest_threads() as u64) as usize;
         let mut queue = self.queue.lock();
         if queue.closing {
             return Err(AppendError::Unavailable("the store is closing".to_owned()));
         }
-        queue.jobs.push_back(Job { request, reply });
+        queue.jobs[thread].push_back(Job { request, reply });
         drop(queue);
-        self.queue_changed.notify_one();
+        self.queue_changed[thread].notify_one();
         Ok(answer)
     }
 
-    /// Nobody takes jobs any more: those that wait are given up, which their senders learn, and no more are let in.
-    pub(super) fn abandon_jobs(&self) {
+    /// This thread takes no jobs any more: those that wait for it are given up, which their senders learn, and no more are let in
+    /// at all.
+    pub(super) fn abandon_jobs(&self, thread: usize) {
         let mut queue = self.queue.lock();
         queue.closing = true;
-        let jobs = std::mem::take(&mut queue.jobs);
+        let jobs = std::mem::take(&mut queue.jobs[thread]);
         drop(queue);
         drop(jobs);
+        self.notify_closing();
+    }
+
+    fn notify_closing(&self) {
+        for changed in &self.queue_changed {
+            changed.notify_all();
+        }
         self.segments_changed.notify_all();
     }
 
@@ -161,30 +225,32 @@ impl Shared {
         Ok(lease)
     }
 
-    /// The next jobs, up to a number and a sum of bytes; waits for one until `deadline`. `None` when the store is closed and
-    /// all jobs are taken.
+    /// The next jobs of a thread, up to a number and a sum of bytes; waits for one until `deadline`. `None` when the store is
+    /// closed and all its jobs are taken.
     pub(super) fn next_jobs(
         &self,
+        thread: usize,
         most: usize,
         most_bytes: usize,
         deadline: std::time::Instant,
     ) -> Option<Vec<Job>> {
         let mut queue = self.queue.lock();
-        while queue.jobs.is_empty() && !queue.closing {
-            if self.queue_changed.wait_until(&mut queue, deadline).timed_out() {
+        while queue.jobs[thread].is_empty() && !queue.closing {
+            if self.queue_changed[thread].wait_until(&mut queue, deadline).timed_out() {
                 return Some(Vec::new());
             }
         }
-        if queue.jobs.is_empty() {
+        let waiting = &mut queue.jobs[thread];
+        if waiting.is_empty() {
             return None;
         }
         let (mut jobs, mut bytes) = (Vec::new(), 0);
-        while let Some(job) = queue.jobs.front()
+        while let Some(job) = waiting.front()
             && jobs.len() < most
             && (jobs.is_empty() || bytes + job.request.body.len() <= most_bytes)
         {
             bytes += job.request.body.len();
-            jobs.extend(queue.jobs.pop_front());
+            jobs.extend(waiting.pop_front());
         }
         Some(jobs)
     }
@@ -196,17 +262,41 @@ impl Shared {
             if queue.closing {
                 return None;
             }
-            if let [oldest, .., _open] = self.view().live.as_slice() {
+            if let Some(oldest) = self.view().live.iter().find(|segment| !segment.is_open()) {
                 return Some(Arc::clone(oldest));
             }
             self.segments_changed.wait(&mut queue);
         }
     }
 
+    /// Keeps the memory of a sealed segment for a coming one, unless a query still reads it, or it was sealed for its age:
+    /// then few spans come, and memory is better given back.
+    pub(super) fn recycle(&self, segment: Arc<LiveSegment>) {
+        let Some(segment) = Arc::into_inner(segment) else { return };
+        let segment = segment.spans.into_inner();
+        let Options { segment_max_spans, segment_max_bytes, .. } = self.options;
+        let was_full = segment.columns().len() >= segment_max_spans / 2
+            || segment.memory_bytes() >= segment_max_bytes / 2;
+        if !was_full {
+            return;
+        }
+        let recycled = segment.recycle();
+        let mut spares = self.spare_segments.lock();
+        // The index of a dictionary does not shrink. One that was flooded would crowd out what comes.
+        if spares.len() < self.ingest_threads() && recycled.memory_bytes() < segment_max_bytes / 8 {
+            spares.push(recycled);
+        }
+    }
+
+    /// An empty segment.
+    pub(super) fn spare_segment(&self) -> Segment {
+        self.spare_segments.lock().pop().unwrap_or_default()
+    }
+
     /// Waits until at most `most` segments wait to be sealed; `false` when the store closes instead.
     pub(super) fn wait_for_sealing(&self, most: usize) -> bool {
         let mut queue = self.queue.lock();
-        while self.view().live.len() > most + 1 {
+        while self.view().live.iter().filter(|segment| !segment.is_open()).count() > most {
             if queue.closing {
                 return false;
             }
@@ -245,8 +335,7 @@ impl Shared {
     /// No job is taken from now on; those that wait are finished.
     pub(super) fn begin_close(&self) {
         self.queue.lock().closing = true;
-        self.queue_changed.notify_all();
-        self.segments_changed.notify_all();
+        self.notify_closing();
         self.maintenance.close();
     }
 

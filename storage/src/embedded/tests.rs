@@ -7,6 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+use super::view::LiveSegment;
 use super::*;
 use crate::model::{Span, to_otlp};
 use crate::query::{SpanFilter, TraceCursor};
@@ -18,11 +19,11 @@ pub(super) mod lifecycle;
 mod model;
 
 fn options(dir: &Path) -> Options {
-    Options { segment_max_spans: 12, wal_spare_bytes: 64 * 1024, ..Options::new(dir) }
+    Options { segment_max_spans: 12, wal_spare_bytes: 64 * 1024, ingest_threads: 1, ..Options::new(dir) }
 }
 
 fn request(spans: &[Span]) -> IngestRequest {
-    IngestRequest { body: to_otlp::traces_data(spans).into(), compressed: None }
+    IngestRequest { body: to_otlp::traces_data(spans).into(), compressed: None, connection: 0 }
 }
 
 async fn append(store: &EmbeddedStore, spans: &[Span]) -> Accepted {
@@ -39,11 +40,10 @@ fn distinct(spans: &mut [Span], so_far: &mut u64) {
 
 /// Waits until all full segments are parts.
 async fn sealed(store: &EmbeddedStore) {
-    let waits = |store: &EmbeddedStore| match store.shared.view().live.as_slice() {
-        [open] => open.visible_rows() >= store.shared.options.segment_max_spans,
-        _ => true,
+    let waits = |segment: &Arc<LiveSegment>| {
+        !segment.is_open() || segment.visible_rows() >= store.shared.options.segment_max_spans
     };
-    while waits(store) {
+    while store.shared.view().live.iter().any(waits) {
         tokio::task::yield_now().await;
     }
 }
@@ -111,18 +111,20 @@ proptest! {
         steps in vec(step(), 1..10),
         filters in vec(arbitrary::filter(), 4),
         (from, length) in (0..5_000_000u64, 0..5_000_000u64),
+        ingest_threads in 1..4usize,
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let dir = TempDir::new().unwrap();
             let oracle = MemoryStore::new();
-            let mut store = EmbeddedStore::open(options(dir.path())).unwrap();
+            let options = || Options { ingest_threads, ..options(dir.path()) };
+            let mut store = EmbeddedStore::open(options()).unwrap();
             let (mut last, mut sent) = (Vec::new(), 0);
-            for step in steps {
+            for (step, connection) in steps.into_iter().zip(0..) {
                 match step {
                     Step::Append(mut spans) => {
                         distinct(&mut spans, &mut sent);
-                        append(&store, &spans).await;
+                        store.append(IngestRequest { connection, ..request(&spans) }).await.unwrap();
                         oracle.append(request(&spans)).await.unwrap();
                         last = spans;
                     }
@@ -132,7 +134,7 @@ proptest! {
                     Step::Reopen => {
                         store.close().await;
                         drop(store);
-                        store = EmbeddedStore::open(options(dir.path())).unwrap();
+                        store = EmbeddedStore::open(options()).unwrap();
                     }
                     Step::Seal => sealed(&store).await,
                 }
@@ -153,7 +155,7 @@ async fn a_malformed_request_leaves_nothing_behind() {
     let whole = to_otlp::traces_data(&[span("a").id(2).build(), span("b").id(3).error("late").build()]);
     for cut in 1..whole.len() {
         let body = whole[..cut].to_vec().into();
-        match store.append(IngestRequest { body, compressed: None }).await {
+        match store.append(IngestRequest { body, compressed: None, connection: 0 }).await {
             Err(AppendError::Malformed(_)) => {}
             // A cut between two fields of the outermost message is a shorter request.
             other => panic!("cut at {cut}: {other:?}"),
@@ -173,7 +175,8 @@ async fn spans_without_ids_are_rejected_and_counted() {
     let at = zeroed.windows(8).position(|window| window == 0x1122_3344_5566_7788u64.to_be_bytes()).unwrap();
     zeroed[at..at + 8].fill(0);
     bytes.extend(zeroed);
-    let accepted = store.append(IngestRequest { body: bytes.into(), compressed: None }).await.unwrap();
+    let accepted =
+        store.append(IngestRequest { body: bytes.into(), compressed: None, connection: 0 }).await.unwrap();
     assert_eq!(accepted, Accepted { spans: 1, rejected_spans: 1 });
 }
 
@@ -183,8 +186,11 @@ async fn compressed_requests_are_logged_as_received_and_recovered() {
     let store = EmbeddedStore::open(options(dir.path())).unwrap();
     let body = to_otlp::traces_data(&[span("zipped").build()]);
     let compressed = zstd::encode_all(&body[..], 1).unwrap();
-    let request =
-        IngestRequest { body: body.into(), compressed: Some((crate::Compression::Zstd, compressed.into())) };
+    let request = IngestRequest {
+        body: body.into(),
+        compressed: Some((crate::Compression::Zstd, compressed.into())),
+        connection: 0,
+    };
     store.append(request).await.unwrap();
     store.close().await;
     drop(store);
@@ -259,7 +265,7 @@ async fn requests_that_nobody_will_take_are_answered() {
     let locked = segment.spans.read();
     let first = store.shared.enqueue(request(&[span("first").build()])).unwrap();
     let second = store.shared.enqueue(request(&[span("second").build()])).unwrap();
-    store.shared.abandon_jobs();
+    store.shared.abandon_jobs(0);
     drop(locked);
     let (first, second) = tokio::join!(first, second);
     // Whichever had been taken is stored; whichever had not learns that it is not.
@@ -267,4 +273,27 @@ async fn requests_that_nobody_will_take_are_answered() {
     assert_eq!(stored as u64, store.stats().accepted_spans);
     let refused = store.append(request(&[span("third").build()])).await;
     assert!(matches!(refused, Err(AppendError::Unavailable(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn threads_share_the_connections_and_lose_nothing() {
+    let dir = TempDir::new().unwrap();
+    let options = || Options { ingest_threads: 3, segment_max_spans: 4, ..options(dir.path()) };
+    let store = EmbeddedStore::open(options()).unwrap();
+    for n in 0..60u64 {
+        let one = span("x").trace(u128::from(n) + 1).id(n + 1).build();
+        store.append(IngestRequest { connection: n % 7, ..request(&[one]) }).await.unwrap();
+    }
+    let threads = store.shared.view().live.iter().filter(|segment| segment.is_open()).count();
+    assert_eq!(threads, 3, "each has a segment of its own");
+    let visible = |store: &EmbeddedStore| store.stats().unsealed_spans + store.stats().part_spans;
+    assert_eq!(visible(&store), 60);
+    store.close().await;
+    drop(store);
+    let store = EmbeddedStore::open(options()).unwrap();
+    assert_eq!(visible(&store), 60);
+    for n in 0..60u128 {
+        let trace = store.trace(TraceId::from_bytes((n + 1).to_be_bytes()).unwrap(), None).await.unwrap();
+        assert!(trace.is_some_and(|trace| trace.spans.len() == 1), "trace {n}");
+    }
 }

@@ -1,7 +1,7 @@
 //! What a query sees: open segments, segments that are being sealed, and parts.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use laneway_proto::TraceId;
 use parking_lot::{Mutex, RwLock};
@@ -23,13 +23,30 @@ pub(super) struct LiveSegment {
     visible: AtomicUsize,
     // Of durable rows.
     traces: Mutex<TraceRows>,
+    // Whether an ingest thread may append to it.
+    open: AtomicBool,
 }
 
 impl LiveSegment {
-    /// A segment whose spans so far are durable.
-    pub(super) fn new(number: u64, spans: Segment) -> Self {
+    /// A segment to append to.
+    pub(super) fn new_open(number: u64, spans: Segment) -> Self {
+        Self { open: true.into(), ..Self::new_full(number, spans) }
+    }
+
+    /// A segment whose spans are durable, and to which none is added.
+    pub(super) fn new_full(number: u64, spans: Segment) -> Self {
         let visible = spans.columns().len().into();
-        Self { number, spans: RwLock::new(spans), visible, traces: Mutex::default() }
+        Self { number, spans: RwLock::new(spans), visible, open: false.into(), traces: Mutex::default() }
+    }
+
+    /// Whether spans may yet be added; otherwise it waits to be sealed.
+    pub(super) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire)
+    }
+
+    /// No span is added from now on.
+    pub(super) fn close(&self) {
+        self.open.store(false, Ordering::Release);
     }
 
     /// Shows all spans that were appended so far.
@@ -54,7 +71,7 @@ impl LiveSegment {
 /// All spans of the store at one instant, each exactly once. Replaced as a whole when a segment or part comes or goes.
 #[derive(Clone)]
 pub(super) struct View {
-    /// In ascending order.
+    /// In ascending order of their numbers. Every ingest thread has an open one; the others wait to be sealed.
     pub(super) live: Vec<Arc<LiveSegment>>,
     pub(super) parts: Vec<SharedPart>,
 }
@@ -79,6 +96,13 @@ pub(super) enum Source<'a> {
 }
 
 impl View {
+    /// Adds a segment.
+    pub(super) fn add_live(&mut self, segment: Arc<LiveSegment>) {
+        // Threads take their numbers and come here in no certain order.
+        let place = self.live.partition_point(|other| other.number < segment.number);
+        self.live.insert(place, segment);
+    }
+
     /// Takes a snapshot of what is durable now.
     pub(super) fn snapshot(&self) -> Snapshot {
         let live = self

@@ -80,11 +80,18 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     pub(super) fn key(&mut self) -> Result<u32, ReadError> {
         self.field = self.rest;
-        if let [key @ 0x08..=0x7f, ref rest @ ..] = *self.rest {
-            self.rest = rest;
-            return Ok(u32::from(key));
+        match *self.rest {
+            [key @ 0x08..=0x7f, ref rest @ ..] => {
+                self.rest = rest;
+                Ok(u32::from(key))
+            }
+            // Such as that of a span's flags.
+            [low @ 0x80..=0xff, high @ 0x01..=0x7f, ref rest @ ..] => {
+                self.rest = rest;
+                Ok(u32::from(low & 0x7f) | u32::from(high) << 7)
+            }
+            _ => self.long_key(),
         }
-        self.long_key()
     }
 
     /// A key of more than one byte, or one of the number 0, which is none.

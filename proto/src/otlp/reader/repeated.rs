@@ -76,10 +76,39 @@ impl<'a, T> Repeated<'a, T> {
         self.remaining == 0
     }
 
+    /// The next item, if it stands at the front and is short, and what follows it.
+    #[inline(always)]
+    pub(super) fn peek_short(&self) -> Option<(&'a [u8], &'a [u8])> {
+        if self.remaining == 0 { None } else { short_item(self.rest, self.key) }
+    }
+
+    /// Takes the item that [`peek_short`](Self::peek_short) gave together with `rest`.
+    #[inline(always)]
+    pub(super) fn advance_to(&mut self, rest: &'a [u8]) {
+        self.remaining -= 1;
+        self.rest = rest;
+    }
+
+    /// The bytes of the next item.
+    #[inline(always)]
+    pub(super) fn next_message(&mut self) -> Option<Result<&'a [u8], ReadError>> {
+        self.remaining = self.remaining.checked_sub(1)?;
+        Some(self.next_bytes())
+    }
+
     #[inline(always)]
     fn next_bytes(&mut self) -> Result<&'a [u8], ReadError> {
         // The items usually stand one behind the other, and most are short.
         if let Some((bytes, rest)) = short_item(self.rest, self.key) {
+            self.rest = rest;
+            return Ok(bytes);
+        }
+        // Spans are longer, but seldom by much.
+        if let [key, low @ 0x80..=0xff, high @ 0..=0x7f, ref rest @ ..] = *self.rest
+            && key == self.key
+            && let Some((bytes, rest)) =
+                rest.split_at_checked(usize::from(low & 0x7f) | usize::from(high) << 7)
+        {
             self.rest = rest;
             return Ok(bytes);
         }
@@ -106,8 +135,7 @@ impl<'a, T: Message<'a>> Iterator for Repeated<'a, T> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        self.remaining = self.remaining.checked_sub(1)?;
-        let item = self.next_bytes().and_then(|bytes| T::read(bytes, self.context));
+        let item = self.next_message()?.and_then(|bytes| T::read(bytes, self.context));
         if item.is_err() {
             self.remaining = 0;
         }

@@ -139,6 +139,25 @@ impl<'a> ScopeSpans<'a> {
         self.spans.clone()
     }
 
+    /// Calls `visit` with each span, until one cannot be read or `visit` fails. It does the same as a loop over
+    /// [`spans`](Self::spans), and copies no span from where it was read into: a span is large.
+    ///
+    /// # Errors
+    /// The first.
+    #[inline(always)]
+    pub fn visit_spans<E: From<ReadError>>(
+        &self,
+        mut visit: impl FnMut(&Span<'a>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut spans = self.spans.clone();
+        while let Some(bytes) = spans.next_message() {
+            let mut span = Span::empty(bytes?);
+            span.fill()?;
+            visit(&span)?;
+        }
+        Ok(())
+    }
+
     fn validate(&self) -> Result<(), ReadError> {
         self.scope.validate()?;
         self.schema_url.check(Place::ScopeSpans.itself(), field::scope_spans::SCHEMA_URL)?;

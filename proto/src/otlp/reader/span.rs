@@ -137,7 +137,8 @@ impl<'a> Span<'a> {
         self.links().try_for_each(|link| link?.validate())
     }
 
-    fn empty(bytes: &'a [u8]) -> Self {
+    #[inline(always)]
+    pub(super) fn empty(bytes: &'a [u8]) -> Self {
         Self {
             trace_id: &[],
             span_id: &[],
@@ -172,35 +173,41 @@ impl<'a> Span<'a> {
             Ok(())
         })
     }
+
+    /// Reads the message into a span that is [`empty`](Self::empty).
+    #[inline(always)]
+    pub(super) fn fill(&mut self) -> Result<(), ReadError> {
+        let path = Place::Span.itself();
+        for_each_field(self.bytes, path, |cursor, key| {
+            match key {
+                span::TRACE_ID => self.trace_id = cursor.id::<16>()?,
+                span::SPAN_ID => self.span_id = cursor.id::<8>()?,
+                span::TRACE_STATE => cursor.text(&mut self.trace_state)?,
+                span::PARENT_SPAN_ID => self.parent_span_id = cursor.id::<8>()?,
+                span::NAME => cursor.text(&mut self.name)?,
+                span::KIND => self.kind = cursor.uint32()? as i32,
+                span::START_TIME_UNIX_NANO => self.start_time_unix_nano = cursor.fixed64()?,
+                span::END_TIME_UNIX_NANO => self.end_time_unix_nano = cursor.fixed64()?,
+                span::ATTRIBUTES => self.attributes.push(cursor)?,
+                span::DROPPED_ATTRIBUTES_COUNT => self.dropped_attributes_count = cursor.uint32()?,
+                span::EVENTS => self.events.push(cursor)?,
+                span::DROPPED_EVENTS_COUNT => self.dropped_events_count = cursor.uint32()?,
+                span::LINKS => self.links.push(cursor)?,
+                span::DROPPED_LINKS_COUNT => self.dropped_links_count = cursor.uint32()?,
+                span::STATUS => self.read_status(cursor)?,
+                span::FLAGS => self.flags = cursor.fixed32()?,
+                _ => cursor.skip_unknown(key, path)?,
+            }
+            Ok(())
+        })
+    }
 }
 
 impl<'a> Message<'a> for Span<'a> {
     #[inline]
     fn read(bytes: &'a [u8], _: Context) -> Result<Self, ReadError> {
-        let path = Place::Span.itself();
         let mut read = Self::empty(bytes);
-        for_each_field(bytes, path, |cursor, key| {
-            match key {
-                span::TRACE_ID => read.trace_id = cursor.id::<16>()?,
-                span::SPAN_ID => read.span_id = cursor.id::<8>()?,
-                span::TRACE_STATE => cursor.text(&mut read.trace_state)?,
-                span::PARENT_SPAN_ID => read.parent_span_id = cursor.id::<8>()?,
-                span::NAME => cursor.text(&mut read.name)?,
-                span::KIND => read.kind = cursor.uint32()? as i32,
-                span::START_TIME_UNIX_NANO => read.start_time_unix_nano = cursor.fixed64()?,
-                span::END_TIME_UNIX_NANO => read.end_time_unix_nano = cursor.fixed64()?,
-                span::ATTRIBUTES => read.attributes.push(cursor)?,
-                span::DROPPED_ATTRIBUTES_COUNT => read.dropped_attributes_count = cursor.uint32()?,
-                span::EVENTS => read.events.push(cursor)?,
-                span::DROPPED_EVENTS_COUNT => read.dropped_events_count = cursor.uint32()?,
-                span::LINKS => read.links.push(cursor)?,
-                span::DROPPED_LINKS_COUNT => read.dropped_links_count = cursor.uint32()?,
-                span::STATUS => read.read_status(cursor)?,
-                span::FLAGS => read.flags = cursor.fixed32()?,
-                _ => cursor.skip_unknown(key, path)?,
-            }
-            Ok(())
-        })?;
+        read.fill()?;
         Ok(read)
     }
 }

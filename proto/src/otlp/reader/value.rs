@@ -3,6 +3,7 @@
 use super::cursor::{for_each_field, keys};
 use super::error::{Path, Place, ReadError, ReadErrorKind};
 use super::repeated::{Context, Message, Repeated};
+use super::scalar::{self, Scalar};
 use super::{MAX_DEPTH, Text};
 use crate::otlp::field;
 
@@ -93,12 +94,7 @@ impl<'a> KeyValue<'a> {
 impl<'a> Message<'a> for KeyValue<'a> {
     #[inline]
     fn read(bytes: &'a [u8], context: Context) -> Result<Self, ReadError> {
-        // What nearly every attribute looks like: a key, then a value, both shorter than 128 bytes.
-        if let [0x0a, key_len @ 0..=0x7f, rest @ ..] = bytes
-            && let Some((key, [0x12, value_len @ 0..=0x7f, value_bytes @ ..])) =
-                rest.split_at_checked(usize::from(*key_len))
-            && usize::from(*value_len) == value_bytes.len()
-        {
+        if let Some((key, value_bytes)) = scalar::split(bytes) {
             let value = AnyValue::read(value_bytes, context)?;
             return Ok(Self { key: Text::new(key), value, bytes, value_bytes });
         }
@@ -130,6 +126,18 @@ impl<'a> AnyValue<'a> {
     /// When the message is malformed. Elements of an array or a map have not been looked at.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ReadError> {
         Self::read(bytes, Context::new(Place::Attribute))
+    }
+
+    /// The value, if it is text, a number or a boolean.
+    #[inline]
+    pub const fn scalar(&self) -> Option<Scalar<'a>> {
+        match *self {
+            Self::String(text) => Some(Scalar::String(text)),
+            Self::Bool(value) => Some(Scalar::Bool(value)),
+            Self::Int(value) => Some(Scalar::Int(value)),
+            Self::Double(value) => Some(Scalar::Double(value)),
+            Self::Empty | Self::Bytes(_) | Self::Array(_) | Self::KvList(_) => None,
+        }
     }
 
     /// Checks everything within.
@@ -187,18 +195,9 @@ impl<'a> AnyValue<'a> {
 impl<'a> Message<'a> for AnyValue<'a> {
     #[inline(always)]
     fn read(bytes: &'a [u8], context: Context) -> Result<Self, ReadError> {
-        // Nothing but one string shorter than 128 bytes, an integer from 0 to 16383, a double, or a boolean.
-        match *bytes {
-            [0x0a, len @ 0..=0x7f, ref text @ ..] if usize::from(len) == text.len() => {
-                Ok(Self::String(Text::new(text)))
-            }
-            [0x18, number @ 0..=0x7f] => Ok(Self::Int(i64::from(number))),
-            [0x18, low @ 0x80..=0xff, high @ 0..=0x7f] => {
-                Ok(Self::Int(i64::from(low & 0x7f) | i64::from(high) << 7))
-            }
-            [0x21, a, b, c, d, e, f, g, h] => Ok(Self::Double(f64::from_le_bytes([a, b, c, d, e, f, g, h]))),
-            [0x10, value @ 0..=0x7f] => Ok(Self::Bool(value != 0)),
-            _ => Self::read_general(bytes, context),
+        match Scalar::read(bytes) {
+            Some(value) => Ok(value.into()),
+            None => Self::read_general(bytes, context),
         }
     }
 }

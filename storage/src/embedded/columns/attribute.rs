@@ -1,5 +1,7 @@
 //! Attribute columns.
 
+use laneway_proto::otlp::reader::{ReadError, Scalar, Text};
+
 use super::{Coded, Strings};
 
 /// Beyond this many distinct values per value, a dictionary only costs: memory for its index, time for every hash.
@@ -16,6 +18,18 @@ pub(in super::super) enum AttributeType {
     Int,
     Double,
     Bool,
+}
+
+impl AttributeType {
+    /// The type of the column for a value.
+    pub(in super::super) fn of(value: Scalar<'_>) -> Self {
+        match value {
+            Scalar::String(_) => Self::String,
+            Scalar::Int(_) => Self::Int,
+            Scalar::Double(_) => Self::Double,
+            Scalar::Bool(_) => Self::Bool,
+        }
+    }
 }
 
 /// The values of an attribute column, one for each of its rows.
@@ -57,6 +71,50 @@ impl AttributeColumn {
         }
     }
 
+    /// Whether the row, which is the last of all, has a value.
+    #[inline]
+    pub(in super::super) fn has(&self, row: usize) -> bool {
+        self.rows.last() == Some(&(row as u32))
+    }
+
+    /// Adds the value of a row behind all others, if it is of this column's type, and returns whether it is.
+    ///
+    /// # Errors
+    /// When it is text, but not UTF-8.
+    #[inline(always)]
+    pub(in super::super) fn push(&mut self, row: usize, value: Scalar<'_>) -> Result<bool, ReadError> {
+        match (&mut self.values, value) {
+            (AttributeValues::String(values), Scalar::String(text)) => {
+                if values.push_last(text.as_bytes()).is_none() {
+                    self.push_other_text(text)?;
+                }
+            }
+            (AttributeValues::Plain(values), Scalar::String(text)) => {
+                text.validate()?;
+                values.push(text.as_bytes());
+            }
+            (AttributeValues::Int(values), Scalar::Int(value)) => values.push(value),
+            (AttributeValues::Double(values), Scalar::Double(value)) => values.push(value),
+            (AttributeValues::Bool(values), Scalar::Bool(value)) => values.push(value),
+            _ => return Ok(false),
+        }
+        self.rows.push(row as u32);
+        Ok(true)
+    }
+
+    /// Adds a text that differs from the one before to a column with a dictionary.
+    #[inline(never)]
+    fn push_other_text(&mut self, text: Text<'_>) -> Result<(), ReadError> {
+        if let AttributeValues::String(coded) = &mut self.values {
+            let distinct = coded.values.len();
+            coded.ids.push(coded.values.intern(text.as_bytes(), || text.validate())?);
+            if coded.values.len() > distinct && coded.is_mostly_distinct() {
+                self.values = AttributeValues::Plain(coded.to_strings(self.rows.capacity()));
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn truncate(&mut self, rows: usize) {
         let keep = self.rows.partition_point(|&row| (row as usize) < rows);
         self.rows.truncate(keep);
@@ -69,49 +127,43 @@ impl AttributeColumn {
         }
     }
 
+    /// Forgets all values, and keeps the buffers.
+    pub(in super::super) fn clear(&mut self) {
+        self.rows.clear();
+        match &mut self.values {
+            AttributeValues::String(values) => values.clear(),
+            // It is judged anew.
+            AttributeValues::Plain(_) => self.values = AttributeValues::String(Coded::default()),
+            AttributeValues::Int(values) => values.clear(),
+            AttributeValues::Double(values) => values.clear(),
+            AttributeValues::Bool(values) => values.clear(),
+        }
+    }
+
     pub(super) fn memory_bytes(&self) -> usize {
         let values = match &self.values {
             AttributeValues::String(values) => values.memory_bytes(),
             AttributeValues::Plain(values) => values.memory_bytes(),
-            AttributeValues::Int(values) => values.capacity() * size_of::<i64>(),
-            AttributeValues::Double(values) => values.capacity() * size_of::<f64>(),
-            AttributeValues::Bool(values) => values.capacity(),
+            AttributeValues::Int(values) => values.len() * size_of::<i64>(),
+            AttributeValues::Double(values) => values.len() * size_of::<f64>(),
+            AttributeValues::Bool(values) => values.len(),
         };
-        self.key.capacity() + self.rows.capacity() * size_of::<u32>() + values
+        self.key.capacity() + self.rows.len() * size_of::<u32>() + values
     }
 }
 
 impl AttributeValues {
-    /// Adds a text that is known to be good.
-    pub(in super::super) fn push_known_text(&mut self, text: &[u8]) {
-        let Ok(()) = self.push_text(text, || Ok::<(), std::convert::Infallible>(()));
-    }
-
-    /// Adds a text, which `check` must accept where it is not known to be good.
-    pub(in super::super) fn push_text<E>(
-        &mut self,
-        text: &[u8],
-        check: impl FnOnce() -> Result<(), E>,
-    ) -> Result<(), E> {
-        match self {
-            Self::String(coded) => {
-                let distinct = coded.values.len();
-                coded.ids.push(coded.values.intern(text, check)?);
-                if coded.values.len() > distinct
-                    && coded.ids.len() >= MIN_VALUES_TO_JUDGE
-                    && coded.values.len() * MAX_DISTINCT_SHARE > coded.ids.len()
-                {
-                    *self = Self::Plain(coded.to_strings());
-                }
-            }
-            Self::Plain(strings) => {
-                check()?;
-                strings.push(text);
-            }
-            Self::Int(_) | Self::Double(_) | Self::Bool(_) => {
-                unreachable!("the column was chosen by the type of this value")
-            }
+    /// The values of a text column, without a dictionary from now on.
+    pub(in super::super) fn to_plain(&mut self) -> Option<&mut Strings> {
+        if let Self::String(coded) = self {
+            *self = Self::Plain(coded.to_strings(coded.ids.len()));
         }
-        Ok(())
+        if let Self::Plain(strings) = self { Some(strings) } else { None }
+    }
+}
+
+impl Coded {
+    fn is_mostly_distinct(&self) -> bool {
+        self.ids.len() >= MIN_VALUES_TO_JUDGE && self.values.len() * MAX_DISTINCT_SHARE > self.ids.len()
     }
 }

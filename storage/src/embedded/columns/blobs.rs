@@ -45,6 +45,6 @@ impl Blobs {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.rows.capacity() * size_of::<u32>() + self.values.memory_bytes()
+        self.rows.len() * size_of::<u32>() + self.values.memory_bytes()
     }
 }

@@ -16,9 +16,22 @@ pub(in super::super) enum ShapeItem {
     Column(usize),
 }
 
+impl ShapeItem {
+    /// The byte that it is encoded as, if it is one.
+    pub(in super::super) fn byte(self) -> Option<u8> {
+        let number = match self {
+            Self::Residual => 0,
+            Self::Column(index) => index + 1,
+        };
+        u8::try_from(number).ok().filter(|byte| *byte < 0x80)
+    }
+}
+
 impl Shape {
-    pub(in super::super) fn clear(&mut self) {
+    /// Becomes the shape of these encoded items.
+    pub(in super::super) fn set(&mut self, encoded: &[u8]) {
         self.0.clear();
+        self.0.extend_from_slice(encoded);
     }
 
     pub(in super::super) fn push(&mut self, item: ShapeItem) {

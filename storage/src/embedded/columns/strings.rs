@@ -43,6 +43,6 @@ impl Strings {
     }
 
     pub(in super::super) fn memory_bytes(&self) -> usize {
-        self.bytes.capacity() + self.ends.capacity() * size_of::<usize>()
+        self.bytes.len() + self.ends.len() * size_of::<usize>()
     }
 }

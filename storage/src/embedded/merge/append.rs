@@ -94,14 +94,14 @@ fn append_attribute(to: &mut AttributeColumn, from: &AttributeColumn, rows: Rang
     to.rows.extend(from.rows[places.clone()].iter().map(|&row| (base + row as usize - rows.start) as u32));
     match (&mut to.values, &from.values) {
         (AttributeValues::String(to), AttributeValues::String(from)) => append_coded(to, from, places),
-        (AttributeValues::Plain(to), AttributeValues::Plain(from)) => {
-            places.for_each(|i| to.push(from.get(i)))
+        // What was found to be mostly distinct in one place is so in another.
+        (to, AttributeValues::Plain(from)) => {
+            if let Some(to) = to.to_plain() {
+                places.for_each(|place| to.push(from.get(place)));
+            }
         }
         (AttributeValues::Plain(to), AttributeValues::String(from)) => {
-            places.for_each(|i| to.push(from.get(i)))
-        }
-        (to @ AttributeValues::String(_), AttributeValues::Plain(from)) => {
-            places.for_each(|i| to.push_known_text(from.get(i)));
+            places.for_each(|place| to.push(from.get(place)));
         }
         (AttributeValues::Int(to), AttributeValues::Int(from)) => to.extend_from_slice(&from[places]),
         (AttributeValues::Double(to), AttributeValues::Double(from)) => to.extend_from_slice(&from[places]),
@@ -125,7 +125,7 @@ fn append_shapes(to: &mut Coded, from: &Coded, rows: Range<usize>, places: &[Opt
     let (mut shape, mut is_moved) = (Shape::default(), Vec::new());
     let Coded { ids, values } = to;
     append_ids(ids, &from.ids[rows], from.values.len(), |id| {
-        shape.clear();
+        shape.set(&[]);
         for item in Shape::items(from.values.get(id)) {
             shape.push(match item {
                 ShapeItem::Residual => ShapeItem::Residual,

@@ -89,7 +89,7 @@ fn any_range_of_rows_is_read_back_as_written() {
     );
     // The input is ordered by trace and start, which is the order of the part.
     for rows in [0..0, 0..1, 2_040..2_060, 2_047..2_048, 2_048..2_049, 4_090..4_999, 0..spans.len()] {
-        assert_eq!(read(part.row_group(0), rows.clone()).unwrap(), spans[rows]);
+        assert_eq!(read(part.row_groups().next().unwrap(), rows.clone()).unwrap(), spans[rows]);
     }
 }
 
@@ -123,7 +123,7 @@ fn columns_that_were_not_asked_for_are_not_read() {
     let (_dir, part) = part_of(&many_spans());
     let mut projection = Projection::of([Field::TraceId]);
     projection.add_attribute("few");
-    let columns = part.row_group(0).load(0..10, &projection).unwrap();
+    let columns = part.row_groups().next().unwrap().load(0..10, &projection).unwrap();
     assert_eq!((columns.len(), columns.span_id.len(), columns.name.ids.len()), (10, 0, 0));
     let read: Vec<_> =
         columns.attributes.iter().filter(|column| !column.rows.is_empty()).map(|c| &*c.key).collect();

@@ -1,9 +1,11 @@
-use super::super::columns::SpanReader;
+use proptest::prelude::*;
+
+use super::super::columns::{AttributeValues, MAX_ATTRIBUTE_COLUMNS, SpanReader};
 use super::super::scan;
 use super::*;
 use crate::model::{Span, Value, to_otlp};
 use crate::query::{AttributeScope, SpanFilter};
-use crate::testing::{attribute, span};
+use crate::testing::{arbitrary, attribute, span};
 
 fn append(segment: &mut Segment, spans: &[Span]) {
     let bytes = to_otlp::traces_data(spans);
@@ -101,4 +103,37 @@ fn text_that_hardly_repeats_loses_its_dictionary_and_nothing_else() {
     let matching = scan::matching(&wanted, segment.columns(), spans.len());
     let rows: Vec<usize> = (0..spans.len()).filter(|&row| matching[row]).collect();
     assert_eq!(rows, [9_499]);
+}
+
+proptest! {
+    /// Few names and few keys: what the last span of a name had is often nearly, and not quite, what the next one has.
+    #[test]
+    fn spans_are_given_back_as_they_came(spans in arbitrary::spans(1..80)) {
+        let mut segment = Segment::default();
+        append(&mut segment, &spans);
+        // Spans of one resource and scope come out of their request together.
+        let sent = to_otlp::traces_data(&spans);
+        let sent = crate::model::from_otlp::spans(TracesRequest::new(&sent)).unwrap();
+        // As text, since NaN is not equal to itself.
+        prop_assert_eq!(format!("{:#?}", read(&segment)), format!("{sent:#?}"));
+    }
+}
+
+#[test]
+fn a_recycled_segment_is_as_good_as_new() {
+    let old: Vec<Span> = (1..=9_000u64)
+        .map(|i| span("old").id(i).attribute("n", &*format!("{i}")).attribute("gone", 1i64).build())
+        .collect();
+    let new = [
+        span("new").attribute("n", "text").event("e", vec![]).build(),
+        span("old").attribute("n", "text").attribute("n", 1i64).build(),
+    ];
+    let mut segment = Segment::default();
+    append(&mut segment, &old);
+    let mut segment = segment.recycle();
+    assert_eq!((segment.columns().len(), segment.range()), (0, None));
+    append(&mut segment, &new);
+    assert_eq!(read(&segment), new);
+    let keys: Vec<_> = segment.columns().attributes.iter().map(|column| &*column.key).collect();
+    assert_eq!(keys, ["n", "n"]);
 }

@@ -37,7 +37,7 @@ fn spans(request: &[u8]) -> Vec<Span> {
 async fn client() -> Client {
     let store = MemoryStore::new();
     for request in fixtures().into_values() {
-        store.append(IngestRequest { body: request.into(), compressed: None }).await.unwrap();
+        store.append(IngestRequest { body: request.into(), compressed: None, connection: 0 }).await.unwrap();
     }
     Client::of(Api::new(Arc::new(store)))
 }

@@ -46,8 +46,19 @@ fn scope_spans(read: ScopeSpans<'_>) -> Read<trace::ScopeSpans> {
             dropped_attributes_count: read.scope.dropped_attributes_count,
         }),
         schema_url: text(read.schema_url)?,
-        spans: collect(read.spans(), span)?,
+        spans: spans(&read)?,
     })
+}
+
+/// The spans, which must be the same whether they are visited or iterated over.
+fn spans(read: &ScopeSpans<'_>) -> Read<Vec<trace::Span>> {
+    let mut visited = Vec::new();
+    let visit = read.visit_spans(|one| span(one.clone()).map(|one| visited.push(one)));
+    let iterated = collect(read.spans(), span);
+    assert_eq!(visit.is_ok(), iterated.is_ok());
+    let iterated = iterated?;
+    assert_eq!(format!("{visited:?}"), format!("{iterated:?}"));
+    Ok(visited)
 }
 
 fn span(read: Span<'_>) -> Read<trace::Span> {
@@ -61,7 +72,7 @@ fn span(read: Span<'_>) -> Read<trace::Span> {
         kind: read.kind,
         start_time_unix_nano: read.start_time_unix_nano,
         end_time_unix_nano: read.end_time_unix_nano,
-        attributes: attributes(read.attributes())?,
+        attributes: scalars_first(read.attributes())?,
         dropped_attributes_count: read.dropped_attributes_count,
         events: collect(read.events(), event)?,
         dropped_events_count: read.dropped_events_count,
@@ -93,6 +104,27 @@ fn link(read: Link<'_>) -> Read<trace::span::Link> {
 
 fn attributes(read: Repeated<'_, KeyValue<'_>>) -> Read<Vec<common::KeyValue>> {
     collect(read, key_value)
+}
+
+/// The attributes, scalars by the fast way, which must be the same as by the general one.
+fn scalars_first(read: Repeated<'_, KeyValue<'_>>) -> Read<Vec<common::KeyValue>> {
+    let mut rest = read.clone();
+    let mut all = Vec::new();
+    loop {
+        if let Some(scalar) = rest.next_scalar() {
+            let general = key_value(KeyValue::parse(scalar.bytes())?)?;
+            let value = any_value(scalar.value.into())?;
+            assert_eq!(format!("{:?}", general.value), format!("{:?}", Some(value)));
+            assert_eq!(general.key, text(scalar.key)?);
+            all.push(general);
+        } else if let Some(attribute) = rest.next() {
+            all.push(key_value(attribute?)?);
+        } else {
+            break;
+        }
+    }
+    assert_eq!(format!("{all:?}"), format!("{:?}", attributes(read)?));
+    Ok(all)
 }
 
 fn key_value(read: KeyValue<'_>) -> Read<common::KeyValue> {

@@ -43,6 +43,10 @@ fn a_tail_torn_at_any_byte_is_cut() {
             assert_eq!(read, records[..5], "torn at {torn_at}");
             assert_eq!((end.corrupt.places, end.cut_records), (0, 0));
             if rest.is_empty() {
+                // Remains of nothing but zeros look like none; the marker is random and may begin so.
+                if whole[starts[5]..torn_at].iter().all(|byte| *byte == 0) {
+                    continue;
+                }
                 assert_eq!(end.cut_bytes as usize, torn_at - starts[5]);
             } else if torn_at >= starts[5] + HEADER {
                 assert_eq!(
