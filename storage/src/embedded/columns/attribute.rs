@@ -154,7 +154,7 @@ impl AttributeColumn {
 
 impl AttributeValues {
     /// The values of a text column, without a dictionary from now on.
-    pub(in super::super) fn to_plain(&mut self) -> Option<&mut Strings> {
+    pub(in super::super) fn make_plain(&mut self) -> Option<&mut Strings> {
         if let Self::String(coded) = self {
             *self = Self::Plain(coded.to_strings(coded.ids.len()));
         }

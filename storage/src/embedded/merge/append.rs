@@ -96,7 +96,7 @@ fn append_attribute(to: &mut AttributeColumn, from: &AttributeColumn, rows: Rang
         (AttributeValues::String(to), AttributeValues::String(from)) => append_coded(to, from, places),
         // What was found to be mostly distinct in one place is so in another.
         (to, AttributeValues::Plain(from)) => {
-            if let Some(to) = to.to_plain() {
+            if let Some(to) = to.make_plain() {
                 places.for_each(|place| to.push(from.get(place)));
             }
         }
