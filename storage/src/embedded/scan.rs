@@ -10,14 +10,19 @@ use crate::model::{KeyValue, SpanKind, StatusCode, Value, from_otlp};
 use crate::query::{AttributeScope, SpanFilter};
 use laneway_proto::otlp::reader::{self, ReadError};
 
-/// The columns that [`matching`] needs for a filter.
-pub(super) fn projection(filter: &SpanFilter) -> Projection {
+/// The columns that [`matching`] needs for a filter. Where `may_have` says that no span has an attribute in some place, that
+/// place is not looked at.
+pub(super) fn projection(filter: &SpanFilter, may_have: &dyn Fn(AttributeScope, &str) -> bool) -> Projection {
     let mut projection = Projection::of([Field::TraceId, Field::Timestamp]);
-    add_fields(filter, &mut projection);
+    add_fields(filter, may_have, &mut projection);
     projection
 }
 
-fn add_fields(filter: &SpanFilter, projection: &mut Projection) {
+fn add_fields(
+    filter: &SpanFilter,
+    may_have: &dyn Fn(AttributeScope, &str) -> bool,
+    projection: &mut Projection,
+) {
     match filter {
         SpanFilter::Service(_) => projection.add(Field::Resource),
         SpanFilter::Operation(_) => projection.add(Field::SpanName),
@@ -30,23 +35,23 @@ fn add_fields(filter: &SpanFilter, projection: &mut Projection) {
         SpanFilter::Attribute { scope, key, .. } => {
             if within(*scope, AttributeScope::Span) {
                 projection.add_attribute(key);
-                projection.add(Field::ResidualAttributes);
             }
             for (place, field) in [
+                (AttributeScope::Span, Field::ResidualAttributes),
                 (AttributeScope::Resource, Field::Resource),
                 (AttributeScope::Scope, Field::Scope),
                 (AttributeScope::Event, Field::Events),
                 (AttributeScope::Link, Field::Links),
             ] {
-                if within(*scope, place) {
+                if within(*scope, place) && may_have(place, key) {
                     projection.add(field);
                 }
             }
         }
         SpanFilter::All(filters) | SpanFilter::Any(filters) => {
-            filters.iter().for_each(|filter| add_fields(filter, projection));
+            filters.iter().for_each(|filter| add_fields(filter, may_have, projection));
         }
-        SpanFilter::Not(filter) => add_fields(filter, projection),
+        SpanFilter::Not(filter) => add_fields(filter, may_have, projection),
     }
 }
 

@@ -95,6 +95,19 @@ impl RowGroup<'_> {
         }
     }
 
+    /// Whether an attribute of this key may be in a place that has no index but its keys: among events, links, or what spans have
+    /// beside their attribute columns.
+    pub(in super::super::super) fn may_have_attribute(self, place: AttributeScope, key: &str) -> bool {
+        let meta = self.meta();
+        let keys = match place {
+            AttributeScope::Span => &meta.residual_keys,
+            AttributeScope::Event => &meta.event_keys,
+            AttributeScope::Link => &meta.link_keys,
+            AttributeScope::Any | AttributeScope::Resource | AttributeScope::Scope => return true,
+        };
+        keys.as_ref().is_none_or(|keys| keys.iter().any(|other| other == key))
+    }
+
     fn with_all(self, filters: &[SpanFilter]) -> Result<Candidates, QueryError> {
         let service = filters.iter().find_map(|filter| match filter {
             SpanFilter::Service(name) => Some(name.as_str()),
@@ -144,16 +157,11 @@ impl RowGroup<'_> {
 
     fn with_attribute(self, place: AttributeScope, key: &str, text: &str) -> Result<Candidates, QueryError> {
         let is_within = |scope| place == AttributeScope::Any || place == scope;
-        let has_key = |keys: &Option<Vec<String>>| {
-            Candidates::all_if(keys.as_ref().is_none_or(|keys| keys.iter().any(|other| other == key)))
-        };
-        let meta = self.meta();
         let mut candidates = Candidates::NONE;
-        if is_within(AttributeScope::Event) {
-            candidates = candidates.or(has_key(&meta.event_keys));
-        }
-        if is_within(AttributeScope::Link) {
-            candidates = candidates.or(has_key(&meta.link_keys));
+        for scope in [AttributeScope::Event, AttributeScope::Link] {
+            if is_within(scope) {
+                candidates = candidates.or(Candidates::all_if(self.may_have_attribute(scope, key)));
+            }
         }
         if is_within(AttributeScope::Scope) {
             candidates = candidates.or(self.with_text(Field::Scope, |stored| {
@@ -164,7 +172,8 @@ impl RowGroup<'_> {
             candidates = candidates.or(self.with_resource(key, text)?);
         }
         if is_within(AttributeScope::Span) {
-            candidates = candidates.or(has_key(&meta.residual_keys));
+            candidates =
+                candidates.or(Candidates::all_if(self.may_have_attribute(AttributeScope::Span, key)));
             for (place, attribute) in self.part.meta.attributes.iter().enumerate() {
                 if attribute.key == key && candidates != Candidates::All {
                     candidates = candidates.or(self.with_value(place, attribute.kind, text)?);
