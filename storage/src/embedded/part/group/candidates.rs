@@ -1,6 +1,7 @@
 //! Which traces of a row group a search has to look at.
 
 use super::super::super::columns::{AttributeType, resource, scope};
+use super::super::super::scan;
 use super::super::field::Field;
 use super::super::needles;
 use super::super::pages::PageEncoding;
@@ -164,9 +165,8 @@ impl RowGroup<'_> {
             }
         }
         if is_within(AttributeScope::Scope) {
-            candidates = candidates.or(self.with_text(Field::Scope, |stored| {
-                scope(stored).is_ok_and(|scope| has(&scope.attributes, key, text))
-            })?);
+            candidates =
+                candidates.or(self.with_text(Field::Scope, |stored| scan::scope_has(stored, key, text))?);
         }
         if is_within(AttributeScope::Resource) {
             candidates = candidates.or(self.with_resource(key, text)?);
@@ -187,8 +187,8 @@ impl RowGroup<'_> {
     fn with_resource(self, key: &str, text: &str) -> Result<Candidates, QueryError> {
         let mut services = Vec::new();
         for stored in self.texts(Field::Resource.index(), &*self.pages()?)?.iter() {
-            if let Ok(resource) = resource(stored)
-                && has(&resource.attributes, key, text)
+            if scan::resource_has(stored, key, text)
+                && let Ok(resource) = resource(stored)
             {
                 services.push(resource.service_name().to_owned());
             }
@@ -233,8 +233,4 @@ impl RowGroup<'_> {
         }
         Ok(Candidates::All)
     }
-}
-
-fn has(attributes: &[crate::model::KeyValue], key: &str, text: &str) -> bool {
-    attributes.iter().any(|attribute| attribute.key == key && attribute.value.matches_text(text))
 }

@@ -122,7 +122,8 @@ fn put_numbers(
     numbers: &[u32],
     mut see: impl FnMut(&[u32]),
 ) -> Result<(), ParquetError> {
-    let width = hybrid::width_of(count);
+    let some: Vec<u32> = placed.values(0..rows.min(chunk.page_rows())).map(|place| numbers[place]).collect();
+    let width = chunk.width(count, &some)?;
     let mut of_page = Vec::new();
     sparse(chunk, placed, rows, |places: Values<'_>, out| {
         of_page.clear();

@@ -355,7 +355,7 @@ fn put_numbers(
     count: usize,
     page_rows: usize,
 ) -> Result<(), ParquetError> {
-    let width = hybrid::width_of(count);
+    let width = chunk.width(count, &numbers[..numbers.len().min(PAGE_ROWS)])?;
     for page in numbers.chunks(page_rows) {
         let mut out = vec![width as u8];
         hybrid::encode(&mut out, page, width);
