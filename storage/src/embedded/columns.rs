@@ -16,7 +16,7 @@ mod shape;
 mod span;
 mod strings;
 
-pub(super) use attribute::{AttributeColumn, AttributeType, AttributeValues};
+pub(super) use attribute::{AttributeColumn, AttributeType, AttributeValues, MAX_DISTINCT_SHARE};
 pub(super) use blobs::Blobs;
 pub(super) use shape::{Shape, ShapeItem};
 pub(super) use span::{SpanReader, parse, resource, scope};

@@ -5,7 +5,7 @@ use laneway_proto::otlp::reader::{ReadError, Scalar, Text};
 use super::{Coded, Strings};
 
 /// Beyond this many distinct values per value, a dictionary only costs: memory for its index, time for every hash.
-const MAX_DISTINCT_SHARE: usize = 4;
+pub(in super::super) const MAX_DISTINCT_SHARE: usize = 4;
 /// A column has at least this many values before it is judged by their share. Fewer would condemn columns whose few thousand
 /// distinct values have only just been seen for the first time.
 const MIN_VALUES_TO_JUDGE: usize = 32 * 1024;

@@ -11,6 +11,8 @@ use crate::QueryError;
 
 /// zstd's fastest level of good ratio: a higher one saves 2 % and costs twice the time.
 const ZSTD_LEVEL: i32 = 1;
+/// Finds long repetitions that are further apart.
+const DENSE_ZSTD_LEVEL: i32 = 3;
 /// A section or page that claims to be larger than this when decompressed is damaged.
 const MAX_DECOMPRESSED: usize = 1 << 30;
 
@@ -87,9 +89,19 @@ pub(super) fn decompress(compressed: &[u8], len: usize) -> Result<Vec<u8>, Query
     })
 }
 
-/// Compresses what parts hold.
-pub(super) fn compressor() -> io::Result<zstd::bulk::Compressor<'static>> {
-    zstd::bulk::Compressor::new(ZSTD_LEVEL)
+/// Compressors of what parts hold.
+pub(super) struct Compressors {
+    /// Of nearly everything.
+    pub(super) fast: zstd::bulk::Compressor<'static>,
+    /// Of encoded messages: few spans have some, and their long texts are alike.
+    pub(super) dense: zstd::bulk::Compressor<'static>,
+}
+
+impl Compressors {
+    pub(super) fn new() -> io::Result<Self> {
+        let of_level = zstd::bulk::Compressor::new;
+        Ok(Self { fast: of_level(ZSTD_LEVEL)?, dense: of_level(DENSE_ZSTD_LEVEL)? })
+    }
 }
 
 /// Writes `part.idx`, section by section.
@@ -101,7 +113,11 @@ pub(super) struct IndexWriter {
 
 impl IndexWriter {
     pub(super) fn create(path: &Path) -> io::Result<Self> {
-        Ok(Self { file: BufWriter::new(create(path)?), offset: 0, compressor: compressor()? })
+        Ok(Self {
+            file: BufWriter::new(create(path)?),
+            offset: 0,
+            compressor: zstd::bulk::Compressor::new(ZSTD_LEVEL)?,
+        })
     }
 
     /// Writes a section as it is: pieces of it can be read.

@@ -143,7 +143,7 @@ impl<'a> RowGroup<'a> {
     /// What is known of each trace.
     pub(in super::super) fn table(self) -> Result<Arc<TraceTable>, QueryError> {
         let entry = self.cached(What::Table, || {
-            let bytes = self.part.index.raw_section(self.meta().table)?;
+            let bytes = self.section(self.meta().table)?;
             let table = TraceTable::from_bytes(&bytes, self.rows()).map_err(corrupt)?;
             if table.len() != self.traces() {
                 return Err(corrupt("the trace table is of other traces"));

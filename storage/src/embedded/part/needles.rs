@@ -9,11 +9,17 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::encoding::{Cut, put_varint, take_u32, take_varint};
 
+/// Pages that share a filter: larger filters take less for each value.
+const PAGES_PER_FILTER: usize = 4;
+
 /// The filters of the pages of one column.
 #[derive(Debug, Default)]
 pub(super) struct Needles {
-    // None: the page may hold anything.
-    pages: Vec<Option<BinaryFuse8>>,
+    // None: the pages may hold anything.
+    filters: Vec<Option<BinaryFuse8>>,
+    // Of the pages that have no filter yet, when filters are being made.
+    pending: Vec<u64>,
+    pending_pages: usize,
 }
 
 /// What filters know of a value.
@@ -22,26 +28,42 @@ pub(super) fn hash(value: &[u8]) -> u64 {
 }
 
 impl Needles {
-    /// Adds the filter of the next page, by the hashes of its values.
-    pub(super) fn push(&mut self, mut hashes: Vec<u64>) {
-        hashes.sort_unstable();
-        hashes.dedup();
-        self.pages.push(BinaryFuse8::try_from(&hashes).ok());
+    /// Adds the next page, by the hashes of its values.
+    pub(super) fn push(&mut self, hashes: impl Iterator<Item = u64>) {
+        self.pending.extend(hashes);
+        self.pending_pages += 1;
+        if self.pending_pages == PAGES_PER_FILTER {
+            self.finish();
+        }
     }
 
-    /// The pages that may hold the value of this hash.
-    pub(super) fn pages_with(&self, hash: u64) -> impl Iterator<Item = usize> {
-        let pages = self.pages.iter().enumerate();
-        pages
-            .filter(move |(_, page)| page.as_ref().is_none_or(|page| page.contains(&hash)))
-            .map(|(page, _)| page)
+    /// Makes the filter of the pages that have none yet.
+    fn finish(&mut self) {
+        if self.pending_pages > 0 {
+            let mut hashes = std::mem::take(&mut self.pending);
+            hashes.sort_unstable();
+            hashes.dedup();
+            self.filters.push(BinaryFuse8::try_from(&hashes).ok());
+            self.pending_pages = 0;
+        }
     }
 
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
+    /// The pages, of so many in all, that may hold the value of this hash.
+    pub(super) fn pages_with(&self, hash: u64, pages: usize) -> impl Iterator<Item = usize> {
+        let may_have =
+            move |filter: &Option<BinaryFuse8>| filter.as_ref().is_none_or(|filter| filter.contains(&hash));
+        let numbers = self.filters.iter().enumerate().filter(move |(_, filter)| may_have(filter));
+        numbers
+            .flat_map(|(number, _)| number * PAGES_PER_FILTER..(number + 1) * PAGES_PER_FILTER)
+            .filter(move |page| *page < pages)
+    }
+
+    pub(super) fn to_bytes(mut self) -> Vec<u8> {
+        self.finish();
         let mut out = Vec::new();
-        put_varint(&mut out, self.pages.len() as u64);
-        for page in &self.pages {
-            let Some(BinaryFuse8 { descriptor, fingerprints }) = page else {
+        put_varint(&mut out, self.filters.len() as u64);
+        for filter in &self.filters {
+            let Some(BinaryFuse8 { descriptor, fingerprints }) = filter else {
                 put_varint(&mut out, 0);
                 continue;
             };
@@ -62,7 +84,7 @@ impl Needles {
         let mut needles = Self::default();
         for _ in 0..take_varint(bytes)? {
             let Some(len) = take_varint(bytes)?.checked_sub(1) else {
-                needles.pages.push(None);
+                needles.filters.push(None);
                 continue;
             };
             let seed = u64::from(take_u32(bytes)?) | u64::from(take_u32(bytes)?) << 32;
@@ -78,13 +100,13 @@ impl Needles {
                 usize::try_from(len).ok().and_then(|len| bytes.split_at_checked(len)).ok_or(Cut)?;
             *bytes = rest;
             let descriptor = Descriptor { seed, segment_length, segment_length_mask, segment_count_length };
-            needles.pages.push(Some(BinaryFuse8 { descriptor, fingerprints: fingerprints.into() }));
+            needles.filters.push(Some(BinaryFuse8 { descriptor, fingerprints: fingerprints.into() }));
         }
         Ok(needles)
     }
 
     /// Bytes of memory in use.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.pages.iter().flatten().map(|page| page.fingerprints.len() + size_of::<BinaryFuse8>()).sum()
+        self.filters.iter().flatten().map(|filter| filter.fingerprints.len() + size_of::<BinaryFuse8>()).sum()
     }
 }

@@ -11,7 +11,7 @@ use parquet::schema::types::Type;
 
 use super::super::columns::{Columns, resource, scope};
 use super::field::{Field, attribute_type};
-use super::file::{self, IndexWriter, create, sync_dir};
+use super::file::{Compressors, IndexWriter, create, sync_dir};
 use super::meta::{AttributeMeta, PartMeta, RowGroupMeta};
 use super::order::order;
 use super::pages::PageIndex;
@@ -42,7 +42,7 @@ pub(in super::super) struct PartWriter {
     dir: PathBuf,
     spans: SerializedFileWriter<File>,
     index: IndexWriter,
-    compressor: zstd::bulk::Compressor<'static>,
+    compressors: Compressors,
     meta: PartMeta,
     // Keys of the trace filter, ascending per row group.
     traces: Vec<u64>,
@@ -66,7 +66,7 @@ impl PartWriter {
             dir: dir.to_owned(),
             spans: spans.map_err(io::Error::other)?,
             index: IndexWriter::create(&dir.join(INDEX_FILE))?,
-            compressor: file::compressor()?,
+            compressors: Compressors::new()?,
             meta: PartMeta {
                 format: FORMAT,
                 rows: 0,
@@ -93,7 +93,7 @@ impl PartWriter {
         let services: Vec<String> =
             resources.iter().map(|resource| resource.service_name().to_owned()).collect();
 
-        let group = GroupWriter::new(columns, order, &ends, &resources, &scopes, &mut self.compressor);
+        let group = GroupWriter::new(columns, order, &ends, &resources, &scopes, &mut self.compressors);
         let Written { pages, needles } = group.write(&mut self.spans, &self.meta.attributes)?;
         let table = TraceTable::new(columns, order, &ends);
         let (postings, lists) = postings::encode(columns, order, &ends, &services);
@@ -110,7 +110,7 @@ impl PartWriter {
             first_trace: hex(columns.trace_id[order[0] as usize]),
             last_trace: hex(columns.trace_id[order[order.len() - 1] as usize]),
             pages: index.compressed(&PageIndex { columns: pages }.to_bytes())?,
-            table: index.raw(&table.to_bytes())?,
+            table: index.compressed(&table.to_bytes())?,
             postings: index.compressed(&postings)?,
             lists: index.raw(&lists)?.offset,
             needles: needles

@@ -219,7 +219,7 @@ impl RowGroup<'_> {
         if let Some(needles) = self.needles(place)? {
             let table = self.table()?;
             let rows = self.rows();
-            let pages = needles.pages_with(needles::hash(&value)).filter(|&page| page < column.pages.len());
+            let pages = needles.pages_with(needles::hash(&value), column.pages.len());
             let mut traces: Vec<u32> = pages
                 .flat_map(|page| table.traces_of(column.rows_of(page, rows)))
                 .map(|i| i as u32)

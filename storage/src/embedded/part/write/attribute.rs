@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use parquet::errors::ParquetError;
 use parquet::schema::types::ColumnDescPtr;
 
-use super::super::super::columns::{AttributeColumn, AttributeValues, Coded, Strings};
+use super::super::super::columns::{AttributeColumn, AttributeValues, Coded, MAX_DISTINCT_SHARE};
 use super::super::chunk::Chunk;
 use super::super::encoding::{byte_array, hybrid, split};
 use super::super::needles::{self, Needles};
@@ -37,8 +37,13 @@ pub(super) fn write<'c>(
     let descriptor = descriptor.clone();
     let chunk = move |encoding| Chunk::new(descriptor, encoding, Some(compressor), page_rows);
     match &column.values {
+        AttributeValues::String(coded) if coded.values.len() * MAX_DISTINCT_SHARE > coded.ids.len() => {
+            plain(chunk(PageEncoding::ByteArray), |place| coded.get(place), placed, rows)
+        }
         AttributeValues::String(coded) => text(chunk(PageEncoding::Dictionary), coded, placed, rows),
-        AttributeValues::Plain(strings) => plain(chunk(PageEncoding::ByteArray), strings, placed, rows),
+        AttributeValues::Plain(strings) => {
+            plain(chunk(PageEncoding::ByteArray), |place| strings.get(place), placed, rows)
+        }
         AttributeValues::Int(values) => match distinct_of(values.iter().copied(), MAX_DICTIONARY_INTS) {
             Some((known, numbers)) => {
                 let dictionary = known.iter().flat_map(|value| value.to_le_bytes()).collect();
@@ -52,7 +57,7 @@ pub(super) fn write<'c>(
                 let mut chunk = chunk(PageEncoding::Split);
                 sparse(&mut chunk, placed, rows, |places, out| {
                     put_split(out, places.clone().map(|place| values[place].to_le_bytes()));
-                    needles.push(places.map(|place| needles::hash(&values[place].to_le_bytes())).collect());
+                    needles.push(places.map(|place| needles::hash(&values[place].to_le_bytes())));
                 })?;
                 Ok((chunk, Some(needles)))
             }
@@ -93,22 +98,23 @@ fn text<'c>(
         distinct.sort_unstable();
         distinct.dedup();
         filtered += distinct.len();
-        needles.push(distinct.into_iter().map(|number| hashes[number as usize]).collect());
+        needles.push(distinct.into_iter().map(|number| hashes[number as usize]));
     })?;
     let is_local = filtered * MIN_NEEDLE_REPEATS <= coded.ids.len();
     Ok((chunk, is_local.then_some(needles)))
 }
 
-fn plain<'c>(
+/// Text that hardly repeats.
+fn plain<'c, 's>(
     mut chunk: Chunk<'c>,
-    strings: &Strings,
+    text: impl Fn(usize) -> &'s [u8],
     placed: Placed<'_>,
     rows: usize,
 ) -> Result<(Chunk<'c>, Option<Needles>), ParquetError> {
     let mut needles = Needles::default();
     sparse(&mut chunk, placed, rows, |places, out| {
-        byte_array::encode(out, places.clone().map(|place| strings.get(place)));
-        needles.push(places.map(|place| needles::hash(strings.get(place))).collect());
+        byte_array::encode(out, places.clone().map(&text));
+        needles.push(places.map(|place| needles::hash(text(place))));
     })?;
     Ok((chunk, Some(needles)))
 }

@@ -11,6 +11,7 @@ use super::super::super::columns::{Blobs, Coded, Columns, Strings};
 use super::super::chunk::Chunk;
 use super::super::encoding::{byte_array, delta, hybrid, split};
 use super::super::field::Field;
+use super::super::file::Compressors;
 use super::super::links;
 use super::super::meta::AttributeMeta;
 use super::super::needles::Needles;
@@ -49,7 +50,7 @@ pub(super) struct GroupWriter<'a> {
     trace_ends: &'a [usize],
     resources: &'a [Resource],
     scopes: &'a [Scope],
-    compressor: &'a mut zstd::bulk::Compressor<'static>,
+    compressors: &'a mut Compressors,
     placement: Placement,
     parent_offsets: Vec<i32>,
 }
@@ -61,13 +62,13 @@ impl<'a> GroupWriter<'a> {
         trace_ends: &'a [usize],
         resources: &'a [Resource],
         scopes: &'a [Scope],
-        compressor: &'a mut zstd::bulk::Compressor<'static>,
+        compressors: &'a mut Compressors,
     ) -> Self {
         let ids = |ids: &[[u8; 8]]| order.iter().map(|&row| ids[row as usize]).collect::<Vec<_>>();
         let parent_offsets =
             parents::offsets(&ids(&columns.span_id), &ids(&columns.parent_span_id), trace_ends);
         let placement = Placement::new(order, columns.len());
-        Self { columns, order, trace_ends, resources, scopes, compressor, placement, parent_offsets }
+        Self { columns, order, trace_ends, resources, scopes, compressors, placement, parent_offsets }
     }
 
     /// Writes all columns.
@@ -184,11 +185,11 @@ impl<'a> GroupWriter<'a> {
         let mut rows: Vec<u32> =
             self.order.iter().zip(&self.parent_offsets).filter(is_elsewhere).map(|(row, _)| *row).collect();
         rows.sort_unstable();
-        let Self { placement, compressor, order, .. } = self;
+        let Self { placement, compressors, order, .. } = self;
         let mut chunk = Chunk::new(
             descriptor.clone(),
             PageEncoding::Plain,
-            Some(compressor),
+            Some(&mut compressors.fast),
             page_rows(rows.len(), order.len()),
         );
         sparse(&mut chunk, placement.place(&rows), order.len(), |values, out| {
@@ -198,7 +199,7 @@ impl<'a> GroupWriter<'a> {
     }
 
     fn chunk(&mut self, descriptor: &ColumnDescPtr, encoding: PageEncoding, page_rows: usize) -> Chunk<'_> {
-        Chunk::new(descriptor.clone(), encoding, Some(self.compressor), page_rows)
+        Chunk::new(descriptor.clone(), encoding, Some(&mut self.compressors.fast), page_rows)
     }
 
     fn dense<'c>(
@@ -292,9 +293,10 @@ impl<'a> GroupWriter<'a> {
 
     fn blobs(&mut self, descriptor: &ColumnDescPtr, blobs: &Blobs) -> Result<Chunk<'_>, ParquetError> {
         let (rows, values) = blobs.parts();
-        let Self { placement, compressor, order, .. } = self;
+        let Self { placement, compressors, order, .. } = self;
         let page_rows = page_rows(rows.len(), order.len());
-        let mut chunk = Chunk::new(descriptor.clone(), PageEncoding::ByteArray, Some(compressor), page_rows);
+        let mut chunk =
+            Chunk::new(descriptor.clone(), PageEncoding::ByteArray, Some(&mut compressors.dense), page_rows);
         sparse(&mut chunk, placement.place(rows), order.len(), |places, out| {
             byte_array::encode(out, places.map(|place| values.get(place)));
         })?;
@@ -306,15 +308,17 @@ impl<'a> GroupWriter<'a> {
         place: usize,
         descriptor: &ColumnDescPtr,
     ) -> Result<(Chunk<'_>, Option<Needles>), ParquetError> {
-        let Self { placement, compressor, order, .. } = self;
+        let Self { placement, compressors, order, .. } = self;
         match self.columns.attributes.get(place) {
-            Some(column) => attribute::write(column, placement, order.len(), descriptor, compressor),
+            Some(column) => {
+                attribute::write(column, placement, order.len(), descriptor, &mut compressors.fast)
+            }
             // Another row group of the part has it.
             None => {
                 let mut chunk = Chunk::new(
                     descriptor.clone(),
                     PageEncoding::Plain,
-                    Some(compressor),
+                    Some(&mut compressors.fast),
                     page_rows(0, order.len()),
                 );
                 sparse(&mut chunk, placement.place(&[]), order.len(), |_, _| ())?;
