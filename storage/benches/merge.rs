@@ -1,10 +1,12 @@
 //! What merging costs: `cargo bench -p laneway-storage --bench merge`.
 //!
 //! Eight sealed segments become one part. Prints CPU time of the thread that merges, memory that it takes, and bytes on disk, all by span. The
-//! time varies by a fifth from run to run; instructions do not. With `COUNT=1` the segments are small, for
+//! time varies by a fifth from run to run; instructions do not. To count them, small segments are written first, and merged by a second
+//! run on one thread that does nothing else:
 //!
 //! ```text
-//! COUNT=1 valgrind --tool=callgrind --toggle-collect='*merge::write*' <the bench's binary> --bench
+//! COUNT=<a new directory> <the bench's binary> --bench
+//! COUNT=<the same> valgrind --tool=callgrind <the bench's binary> --bench
 //! ```
 
 #![allow(clippy::print_stdout, reason = "its output is the result")]
@@ -12,12 +14,14 @@
 #[path = "ingest/load.rs"]
 mod load;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use laneway_storage::embedded::probe::merge_parts;
 use laneway_storage::embedded::{EmbeddedStore, MergeOptions, Options};
 use laneway_storage::{IngestRequest, Store, StoreStats};
+use tokio::runtime::Runtime;
 
 /// Spans of a segment, as configured by default.
 const SEGMENT_SPANS: u64 = 262_144;
@@ -30,18 +34,29 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if !std::env::args().any(|argument| argument == "--bench") {
         return Ok(());
     }
-    let segment_spans =
-        if std::env::var_os("COUNT").is_some() { COUNTED_SEGMENT_SPANS } else { SEGMENT_SPANS };
     let dir = tempfile::tempdir()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    if let Some(dir) = std::env::var_os("COUNT").map(PathBuf::from) {
+        return count(&dir, &runtime);
+    }
     runtime.block_on(async {
-        let before = fill(dir.path(), segment_spans).await?;
+        let before = fill(dir.path(), SEGMENT_SPANS).await?;
         let resident = reset_peak();
         let after = merge(dir.path()).await?;
         let peak = proc_status("VmHWM:");
         report(before, after, peak.saturating_sub(resident));
         Ok(())
     })
+}
+
+fn count(dir: &Path, runtime: &Runtime) -> Result<(), Box<dyn std::error::Error>> {
+    if !dir.exists() {
+        runtime.block_on(fill(dir, COUNTED_SEGMENT_SPANS))?;
+        return Ok(());
+    }
+    let merged = tempfile::tempdir()?;
+    println!("{} spans merged", merge_parts(dir, merged.path())?);
+    Ok(())
 }
 
 async fn fill(dir: &Path, segment_spans: u64) -> Result<StoreStats, Box<dyn std::error::Error>> {
