@@ -15,9 +15,9 @@ const SEED: u64 = 20_260_915;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_before_a_kill_is_there_exactly_once() {
     let dir = TempDir::new().unwrap();
-    // Small segments, so that kills also come while parts are written and the log moves on.
+    // Small segments, so that kills also come while parts are written and merged and the log moves on.
     let config = dir.path().join("laneway.toml");
-    std::fs::write(&config, "[segment]\nmax_spans = 5000\n").unwrap();
+    std::fs::write(&config, "[segment]\nmax_spans = 1500\n[merge]\nmax_cpu_percent = 100\n").unwrap();
     let data_dir = dir.path().join("data");
     let mut rng = StdRng::seed_from_u64(SEED);
     let mut server = Laneway::start(&data_dir, &["--config", config.to_str().unwrap()]).await;
@@ -49,6 +49,10 @@ async fn what_was_acknowledged_before_a_kill_is_there_exactly_once() {
     assert!(
         (acked..=acked + unanswered).contains(&stored),
         "{stored} stored, {acked} acked, {unanswered} unanswered"
+    );
+    assert!(
+        server.metric("laneway_store_parts").await < f64::from(u32::try_from(acked).unwrap()) / 1500.0,
+        "nothing was merged"
     );
     // A clean end and start changes nothing either.
     let server = server.restart().await;

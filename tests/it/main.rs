@@ -7,6 +7,7 @@ mod cli;
 mod crash;
 mod demo;
 mod jaeger_fixtures;
+mod lifecycle;
 mod load;
 mod parity;
 mod python_sdk;

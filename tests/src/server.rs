@@ -145,6 +145,20 @@ impl Laneway {
         (status, serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default())
     }
 
+    /// A request to the query API with another method.
+    pub async fn call(&self, method: Method, path: &str) -> (StatusCode, Value) {
+        let response = self.client.request(method, self.url(path)).send().await.unwrap();
+        let status = response.status();
+        (status, serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default())
+    }
+
+    /// The value of a metric without labels.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let text = self.client.get(self.url("/metrics")).send().await.unwrap().text().await.unwrap();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
+        value.unwrap_or_else(|| panic!("no metric {name} in {text}"))
+    }
+
     /// The body of a `GET` that must answer 200.
     pub async fn get_ok(&self, path: &str, query: &[(&str, &str)]) -> Value {
         let (status, body) = self.get(path, query).await;

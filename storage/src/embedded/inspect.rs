@@ -10,9 +10,8 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde::Serialize;
 
 use super::layout::{FORMAT, FORMAT_FILE};
-use super::part::{Cache, Part, PartId, Projection, SPANS_FILE};
+use super::part::{Cache, Part, PartId, RowGroup, SPANS_FILE};
 use super::wal::{OsFs, WalDir};
-use crate::QueryError;
 
 #[cfg(test)]
 mod tests;
@@ -141,9 +140,11 @@ fn parts(dir: &Path, verify: bool, cache: &Arc<Cache>) -> Vec<PartInspection> {
 fn part(name: String, dir: &Path, verify: bool, cache: &Arc<Cache>) -> Option<PartInspection> {
     let id = PartId::from_dir_name(name.split_once('.').map_or(name.as_str(), |(id, _)| id))?;
     let bytes = entries(dir).iter().filter_map(|(_, path)| Some(path.metadata().ok()?.len())).sum();
-    let opened = Part::open(dir, id, cache).and_then(|part| match verify {
-        true => read_all(&part).map(|()| part),
-        false => Ok(part),
+    let opened = Part::open(dir, id, cache).and_then(|part| {
+        if verify {
+            part.row_groups().try_for_each(RowGroup::verify)?;
+        }
+        Ok(part)
     });
     if !dir.exists() {
         return None;
@@ -172,10 +173,6 @@ fn content(part: &Part, bytes: u64) -> PartContent {
         last_start_unix_ns: range.end_unix_ns,
         bytes_per_span: bytes as f64 / part.rows().max(1) as f64,
     }
-}
-
-fn read_all(part: &Part) -> Result<(), QueryError> {
-    part.row_groups().try_for_each(|group| group.load(0..group.rows(), &Projection::all()).map(drop))
 }
 
 /// The columns as the Parquet footer describes them.

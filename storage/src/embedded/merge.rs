@@ -106,7 +106,7 @@ fn choose(shared: &Shared) -> Vec<SharedPart> {
     let Some(settled) = shared.settled_segments() else { return Vec::new() };
     let view = shared.view();
     let mut parts = view.parts.clone();
-    parts.retain(|part| part.id().last_segment < settled);
+    parts.retain(|part| part.id().last_segment < settled && part.damage().is_none());
     parts.sort_unstable_by_key(|part| part.id());
     let candidates: Vec<_> = parts
         .iter()
@@ -122,7 +122,8 @@ fn choose(shared: &Shared) -> Vec<SharedPart> {
         time_span_ns: u64::try_from(merge.max_time_span.as_nanos()).unwrap_or(u64::MAX),
     };
     let open: Vec<u64> = view.live.iter().map(|segment| segment.number).collect();
-    let quarantined = quarantine::ids(shared);
+    let mut quarantined = quarantine::ids(shared);
+    quarantined.extend(view.parts.iter().filter(|part| part.damage().is_some()).map(|part| part.id()));
     let is_open = |before: &Candidate, after: &Candidate| {
         let between = before.id.last_segment + 1..after.id.first_segment;
         // A part that covers a quarantined one could not be told from its replacement if that were put back.

@@ -1,8 +1,14 @@
 //! What benchmarks measure of the store's inside. No interface: it changes with what is inside.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use laneway_proto::otlp::reader::{ReadError, TracesRequest};
 
+use super::merge::{BATCH_ROWS, Batches};
+use super::part::{Cache, Part, PartId, PartWriter};
 use super::segment::Segment;
+use crate::QueryError;
 
 /// The open segment alone, without log and store.
 #[derive(Default)]
@@ -32,4 +38,28 @@ impl std::fmt::Debug for OpenSegment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("OpenSegment").field("spans", &self.0.columns().len()).finish()
     }
+}
+
+/// Merges all parts of a data directory that no store uses into an empty directory, on this thread; returns how many spans.
+///
+/// # Errors
+/// When a part cannot be read or written.
+pub fn merge_parts(data_dir: &Path, to: &Path) -> Result<usize, QueryError> {
+    let cache = Cache::new(1 << 20);
+    let mut parts = Vec::new();
+    for entry in std::fs::read_dir(data_dir.join("parts"))? {
+        let entry = entry?;
+        if let Some(id) = entry.file_name().to_str().and_then(PartId::from_dir_name) {
+            parts.push(Arc::new(Part::open(&entry.path(), id, &cache)?));
+        }
+    }
+    let mut batches = Batches::new(&parts, BATCH_ROWS);
+    let mut writer = PartWriter::create(to, batches.attributes())?;
+    let mut spans = 0;
+    while let Some(batch) = batches.next()? {
+        writer.push(&batch.columns, &batch.order)?;
+        spans += batch.order.len();
+    }
+    writer.finish()?;
+    Ok(spans)
 }

@@ -48,13 +48,17 @@ pub(super) fn set_aside(layout: &Layout, id: PartId, why: &str) -> io::Result<()
 }
 
 /// Sets aside the parts that queries and merges have found damaged.
+///
+/// One that cannot be moved stays in the view, where no query looks at it any more and no merge gets past it, and is tried again.
 pub(super) fn sweep(shared: &Shared, _: &Alone<'_>) {
     for part in shared.view().parts.iter() {
         let Some(why) = part.damage() else { continue };
-        shared.change_view(|view| view.parts.retain(|other| other.id() != part.id()));
         if let Err(error) = set_aside(&shared.layout, part.id(), why) {
-            tracing::error!(part = part.id().dir_name(), reason = why, %error, "a damaged part cannot be moved into quarantine");
+            let name = part.id().dir_name();
+            tracing::error!(part = name, reason = why, %error, "a damaged part cannot be moved into quarantine");
+            continue;
         }
+        shared.change_view(|view| view.parts.retain(|other| other.id() != part.id()));
         shared.maintenance.counters.quarantined_parts.fetch_add(1, Ordering::Relaxed);
         count(shared);
     }

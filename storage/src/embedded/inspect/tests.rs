@@ -8,7 +8,9 @@ use crate::Store;
 async fn parts_columns_and_logs_are_seen_beside_a_running_store() {
     let dir = TempDir::new().unwrap();
     let store = store_of(unmerged(dir.path()), 2).await;
-    let before = store.stats();
+    let parts =
+        |stats: crate::StoreStats| (stats.parts, stats.part_spans, stats.part_bytes, stats.maintenance);
+    let before = parts(store.stats());
     let found = inspect(dir.path(), true).unwrap();
     assert!(found.readable);
     assert_eq!(found.parts.len(), 2);
@@ -23,9 +25,10 @@ async fn parts_columns_and_logs_are_seen_beside_a_running_store() {
     assert_eq!(column("ServiceName").dictionary_values, Some(2));
     assert_eq!(column("SpanId").dictionary_values, None);
     assert!(column("SpanId").raw_bytes >= 80 && column("SpanId").encoded_bytes > 0);
-    assert_eq!(found.logs.iter().map(|log| (log.segment, log.requests)).collect::<Vec<_>>(), [(3, 0)]);
+    // The log of the last sealed segment may not have been released yet.
+    assert_eq!(found.logs.last().map(|log| (log.segment, log.requests)), Some((3, 0)));
     // Nothing was changed by looking.
-    assert_eq!(store.stats(), before);
+    assert_eq!(parts(store.stats()), before);
 }
 
 #[tokio::test]
@@ -49,4 +52,22 @@ async fn what_is_damaged_is_named_and_the_rest_is_seen() {
     assert!(!found.parts[0].columns.is_empty(), "its Parquet file is whole");
     assert!(found.logs.last().unwrap().problem.is_some());
     assert!(inspect(&dir.path().join("nowhere"), false).is_err());
+}
+
+#[tokio::test]
+async fn verifying_finds_every_flipped_bit_of_an_index() {
+    let dir = TempDir::new().unwrap();
+    store_of(unmerged(dir.path()), 1).await.close().await;
+    let index = dir.path().join("parts").join(PartId::of_segment(1).dir_name()).join("part.idx");
+    let whole = std::fs::read(&index).unwrap();
+    for at in 0..whole.len() {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 4;
+        std::fs::write(&index, flipped).unwrap();
+        assert!(
+            inspect(dir.path(), true).unwrap().parts[0].problem.is_some(),
+            "byte {at} of {}",
+            whole.len()
+        );
+    }
 }

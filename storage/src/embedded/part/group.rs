@@ -67,6 +67,17 @@ impl<'a> RowGroup<'a> {
         self.part.noticed(read::load(self, rows, projection))
     }
 
+    /// Reads everything, and compares it with its checksums.
+    pub(in super::super) fn verify(self) -> Result<(), QueryError> {
+        let meta = self.meta();
+        let needles = meta.needles.iter().map(|needles| needles.section);
+        for section in [meta.pages, meta.table, meta.postings].into_iter().chain(needles) {
+            self.part.index.raw_section(section)?;
+        }
+        self.postings()?.lists().try_for_each(|list| self.list(list).map(drop))?;
+        self.load(0..self.rows(), &Projection::all()).map(drop)
+    }
+
     /// The rows of a trace; empty when it has none here.
     pub(in super::super) fn rows_of_trace(self, trace_id: TraceId) -> Result<Range<usize>, QueryError> {
         match self.part.noticed(self.ordinal(trace_id))? {
@@ -125,7 +136,8 @@ impl<'a> RowGroup<'a> {
         what: What,
         read: impl FnOnce() -> Result<Entry, QueryError>,
     ) -> Result<Entry, QueryError> {
-        self.part.cache.get(Key { part: self.part.number, row_group: self.number, what }, read)
+        self.part
+            .noticed(self.part.cache.get(Key { part: self.part.number, row_group: self.number, what }, read))
     }
 
     fn section(self, section: Section) -> Result<Vec<u8>, QueryError> {
@@ -149,8 +161,7 @@ impl<'a> RowGroup<'a> {
                 return Err(corrupt("the trace table is of other traces"));
             }
             Ok(Entry::Table(Arc::new(table)))
-        });
-        let entry = self.part.noticed(entry)?;
+        })?;
         if let Entry::Table(table) = entry { Ok(table) } else { Err(misfiled()) }
     }
 
@@ -164,12 +175,12 @@ impl<'a> RowGroup<'a> {
 
     fn list(self, list: &List) -> Result<Vec<u32>, QueryError> {
         let len = (list.bytes.end - list.bytes.start) as usize;
-        let bytes = self.part.index.read_checked(self.meta().lists + list.bytes.start, len, list.crc32c)?;
-        let ordinals = ordinals(&bytes).map_err(corrupt)?;
-        match ordinals.last() {
+        let bytes = self.part.index.read_checked(self.meta().lists + list.bytes.start, len, list.crc32c);
+        let ordinals = bytes.and_then(|bytes| ordinals(&bytes).map_err(corrupt));
+        self.part.noticed(ordinals.and_then(|ordinals| match ordinals.last() {
             Some(&last) if last as usize >= self.traces() => Err(corrupt("a posting is of no trace")),
             _ => Ok(ordinals),
-        }
+        }))
     }
 
     /// The needle filters of an attribute column, if it has some.

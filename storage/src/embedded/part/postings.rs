@@ -50,6 +50,11 @@ impl Postings {
         self.is_complete.then(|| wanted.map(|(_, list)| list))
     }
 
+    /// All lists.
+    pub(super) fn lists(&self) -> impl Iterator<Item = &List> {
+        self.operations.iter().map(|(_, _, list)| list).chain(self.lanes.iter().map(|(_, list)| list))
+    }
+
     pub(super) fn from_bytes(mut bytes: &[u8]) -> Result<Self, Cut> {
         let bytes = &mut bytes;
         let mut postings = Self { is_complete: number(bytes)? != 0, ..Self::default() };
