@@ -77,6 +77,7 @@ mod span;
 pub(crate) mod tests;
 mod text;
 mod value;
+mod visit;
 
 pub use error::{ReadError, ReadErrorKind};
 pub use event::{Event, Link};
@@ -87,6 +88,7 @@ pub use scalar::{Scalar, ScalarAttribute};
 pub use span::Span;
 pub use text::Text;
 pub use value::{AnyValue, KeyValue};
+pub use visit::Visitor;
 
 /// How deep values nest: an attribute's value is level 1, what it contains is level 2.
 pub const MAX_DEPTH: u8 = 64;
