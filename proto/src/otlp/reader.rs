@@ -84,7 +84,7 @@ pub use event::{Event, Link};
 pub use repeated::Repeated;
 pub use request::{ResourceSpans, ResourceSpansIter, ScopeSpans, TracesRequest};
 pub use resource::{EntityRef, Resource, Scope};
-pub use scalar::{Scalar, ScalarAttribute};
+pub use scalar::{Foreseen, KeyPrefix, MaybeScalar, Scalar, ShortValue};
 pub use span::Span;
 pub use text::Text;
 pub use value::{AnyValue, KeyValue};

@@ -105,7 +105,7 @@ fn span(read: Span<'_>) -> Read<trace::Span> {
         kind: read.kind,
         start_time_unix_nano: read.start_time_unix_nano,
         end_time_unix_nano: read.end_time_unix_nano,
-        attributes: scalars_first(read.attributes())?,
+        attributes: foreseen_first(read.attributes())?,
         dropped_attributes_count: read.dropped_attributes_count,
         events: collect(read.events(), event)?,
         dropped_events_count: read.dropped_events_count,
@@ -139,24 +139,28 @@ fn attributes(read: Repeated<'_, KeyValue<'_>>) -> Read<Vec<common::KeyValue>> {
     collect(read, key_value)
 }
 
-/// The attributes, scalars by the fast way, which must be the same as by the general one.
-fn scalars_first(read: Repeated<'_, KeyValue<'_>>) -> Read<Vec<common::KeyValue>> {
+/// The attributes, those whose value is a short scalar by the fast way, which must be the same as by the general one.
+fn foreseen_first(read: Repeated<'_, KeyValue<'_>>) -> Read<Vec<common::KeyValue>> {
     let mut rest = read.clone();
     let mut all = Vec::new();
-    loop {
-        if let Some(scalar) = rest.next_scalar() {
-            let general = key_value(KeyValue::parse(scalar.bytes())?)?;
-            let value = any_value(scalar.value.into())?;
-            assert_eq!(format!("{:?}", general.value), format!("{:?}", Some(value)));
-            assert_eq!(general.key, text(scalar.key)?);
-            all.push(general);
-        } else if let Some(attribute) = rest.next() {
-            all.push(key_value(attribute?)?);
-        } else {
-            break;
+    for general in read {
+        let general = key_value(general?)?;
+        assert!(rest.foresee(&KeyPrefix::new(&format!("{}?", general.key))).is_none(), "another key");
+        match rest.foresee(&KeyPrefix::new(&general.key)) {
+            Some(foreseen) => {
+                rest.take_foreseen(foreseen);
+                let value = foreseen.value;
+                let strings = value.string().map(AnyValue::String);
+                let numbers = value.int().map(AnyValue::Int).or(value.double().map(AnyValue::Double));
+                for fast in [strings, numbers, value.boolean().map(AnyValue::Bool)].into_iter().flatten() {
+                    assert_eq!(format!("{:?}", general.value), format!("{:?}", Some(any_value(fast)?)));
+                }
+            }
+            None => drop(rest.next()),
         }
+        all.push(general);
     }
-    assert_eq!(format!("{all:?}"), format!("{:?}", attributes(read)?));
+    assert!(rest.is_empty());
     Ok(all)
 }
 
