@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Layers;
+use crate::inspect::InspectArgs;
 use crate::load::LoadArgs;
+use crate::snapshot::SnapshotArgs;
 
 /// Distributed tracing for fleets that run several lanes side by side.
 ///
@@ -37,6 +39,10 @@ pub enum Command {
     Demo(DemoArgs),
     /// Send spans of a made-up fleet, and say how fast they were acknowledged
     Load(Box<LoadArgs>),
+    /// Copy the data of a running server, for a backup
+    Snapshot(SnapshotArgs),
+    /// Print what a data directory holds: parts, columns, logs
+    Inspect(InspectArgs),
     /// Print the configuration that would apply, or everything that is wrong with it
     CheckConfig(ServeArgs),
     /// One instance of one service of the demo shop

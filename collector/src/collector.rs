@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::Admission;
-use crate::config::Config;
+use crate::config::{Admin, Config};
 use crate::listener::{self, BindError, Listener};
 use crate::metrics::Metrics;
 use crate::receiver;
@@ -110,7 +110,7 @@ impl Collector {
         serve("otlp_grpc", bound.otlp_grpc, grpc, true, &stop_receivers);
         let http = receiver::http::router(receiver, &config.cors);
         serve("otlp_http", bound.otlp_http, http, false, &stop_receivers);
-        let queries = query_api(Arc::clone(&store), &metrics, &workers);
+        let queries = query_api(Arc::clone(&store), &config.admin, &metrics, &workers);
         serve("http", bound.http, queries, false, &stop_queries);
 
         Self { addresses, store, workers, stop_receivers, stop_queries }
@@ -155,9 +155,11 @@ impl std::fmt::Debug for Collector {
     }
 }
 
-fn query_api(store: Arc<dyn Store>, metrics: &Arc<Metrics>, workers: &Workers) -> Router {
+fn query_api(store: Arc<dyn Store>, admin: &Admin, metrics: &Arc<Metrics>, workers: &Workers) -> Router {
     let (metrics, workers) = (Arc::clone(metrics), workers.clone());
+    let rights = laneway_ui_api::Rights { deletion: admin.deletion, snapshots: admin.snapshots };
     let api = laneway_ui_api::Api::new(store)
+        .with_rights(rights)
         .with_metrics(move || metrics.render())
         .with_workers(move || workers.alive().map_err(|dead| dead.to_string()));
     laneway_ui_api::router(api)

@@ -74,6 +74,47 @@ section! {
 }
 
 section! {
+    /// Merging of small parts into large ones, in the background.
+    Merge in "merge" {
+        /// Whether parts are merged. Without it, queries get slower with every sealed segment.
+        enabled: bool = true;
+        /// Share of one core that merging takes at most, in percent. Less leaves more to queries; too little, and small
+        /// parts gather while much arrives, until less does.
+        max_cpu_percent: u64 = 50, within 1..=100;
+        /// No part of more spans is made. Larger parts are fewer, and expire later.
+        max_part_spans: u64 = 20_000_000, within 100_000..=1_000_000_000;
+        /// No part is made of parts whose newest spans are further apart: spans are kept at most this much longer than
+        /// `retention.max_age`.
+        max_time_span: Duration = Duration::from_secs(86_400), within Duration::from_secs(60)..=Duration::from_secs(31_536_000);
+    }
+}
+
+section! {
+    /// When stored spans are removed. Parts are removed as a whole, the oldest first, as soon as one of these says so.
+    Retention in "retention" {
+        /// Time that spans are kept, from their start on. A part goes when its newest span is older. `0s` keeps them for ever.
+        max_age: Duration = Duration::from_secs(7 * 86_400), within Duration::ZERO..=Duration::from_secs(3_153_600_000);
+        /// Bytes that all parts together may take. `0 B` is no limit. Logs take up to some hundred MiB more.
+        max_bytes: ByteSize = ByteSize(0);
+        /// Bytes that the file system shall have free. The newest part is kept even then. `0 B` removes nothing: on a full disk,
+        /// exports are refused until there is space.
+        min_free_bytes: ByteSize = ByteSize(0);
+        /// The same in percent of the file system's size.
+        min_free_percent: u64 = 0, within 0..=90;
+    }
+}
+
+section! {
+    /// What can be changed over the query API. Nothing is authenticated yet: whoever reaches `http` can do it.
+    Admin in "admin" {
+        /// Allows `DELETE /api/v1/traces/{traceId}` and `DELETE /api/v1/services/{service}`.
+        deletion: bool = false;
+        /// Allows snapshots, which `laneway snapshot` needs.
+        snapshots: bool = true;
+    }
+}
+
+section! {
     /// What the receivers take at most. Refusals are answered as OTLP asks, and counted.
     Limits in "limits" {
         /// Size of one OTLP/gRPC message, decompressed. Larger ones get RESOURCE_EXHAUSTED, which is not retried.
@@ -125,6 +166,12 @@ pub struct Config {
     pub segment: Segment,
     /// `[ingest]`
     pub ingest: Ingest,
+    /// `[merge]`
+    pub merge: Merge,
+    /// `[retention]`
+    pub retention: Retention,
+    /// `[admin]`
+    pub admin: Admin,
     /// `[limits]`
     pub limits: Limits,
     /// `[cors]`
@@ -142,6 +189,9 @@ impl Config {
             Wal::options(),
             Segment::options(),
             Ingest::options(),
+            Merge::options(),
+            Retention::options(),
+            Admin::options(),
             Limits::options(),
             Cors::options(),
             Shutdown::options(),
@@ -160,6 +210,9 @@ impl Config {
             wal: Wal::read(&mut reader),
             segment: Segment::read(&mut reader),
             ingest: Ingest::read(&mut reader),
+            merge: Merge::read(&mut reader),
+            retention: Retention::read(&mut reader),
+            admin: Admin::read(&mut reader),
             limits: Limits::read(&mut reader),
             cors: Cors::read(&mut reader),
             shutdown: Shutdown::read(&mut reader),
@@ -176,6 +229,9 @@ impl Config {
         self.wal.write_toml(&mut out);
         self.segment.write_toml(&mut out);
         self.ingest.write_toml(&mut out);
+        self.merge.write_toml(&mut out);
+        self.retention.write_toml(&mut out);
+        self.admin.write_toml(&mut out);
         self.limits.write_toml(&mut out);
         self.cors.write_toml(&mut out);
         self.shutdown.write_toml(&mut out);

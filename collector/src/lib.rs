@@ -3,7 +3,7 @@
 //! - [`config`]: every option, declared once.
 //! - [`collector`]: what runs, and the order in which it starts and ends.
 //! - [`receiver`]: OTLP over gRPC and HTTP.
-//! - [`load`]: `laneway load`.
+//! - [`load`], [`snapshot`], [`inspect`]: the commands of these names.
 //!
 //! Wire formats end in [`receiver`]: what goes to the store is bytes, and what comes back is a count.
 
@@ -11,6 +11,7 @@ pub mod admission;
 pub mod cli;
 pub mod collector;
 pub mod config;
+pub mod inspect;
 pub mod listener;
 pub mod load;
 pub mod logging;
@@ -18,6 +19,7 @@ pub mod metrics;
 pub mod receiver;
 pub mod serve;
 pub mod signals;
+pub mod snapshot;
 mod store;
 #[cfg(test)]
 mod testing;

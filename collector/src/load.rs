@@ -24,7 +24,7 @@ use report::Totals;
 use samples::{Sample, Sampler};
 use worker::Run;
 
-mod connection;
+pub(crate) mod connection;
 mod encode;
 mod exporter;
 mod fleet;

@@ -6,7 +6,7 @@ use clap::Parser;
 use laneway_collector::cli::{Cli, Command, ServeArgs};
 use laneway_collector::config::Config;
 use laneway_collector::serve::{Shop, serve};
-use laneway_collector::{load, logging};
+use laneway_collector::{inspect, load, logging, snapshot};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -41,6 +41,8 @@ fn main() -> ExitCode {
             run(args.serve, Some(shop))
         }
         Command::Load(args) => block_on(load::run(*args)),
+        Command::Snapshot(args) => block_on(snapshot::run(args)),
+        Command::Inspect(args) => exit(inspect::run(&args)),
         Command::CheckConfig(args) => check_config(args),
         Command::DemoService(_) => unreachable!("handled above"),
     }

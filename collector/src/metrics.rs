@@ -278,6 +278,12 @@ impl Collector for AtScrape {
             ("store_part", "Parts on disk", Some(Unit::Bytes), stats.part_bytes),
             ("store_wal", "Write-ahead log on disk", Some(Unit::Bytes), stats.wal_bytes),
             (
+                "store_parts_in_quarantine",
+                "Damaged parts that were set aside; their spans are missing from all answers",
+                None,
+                stats.maintenance.parts_in_quarantine,
+            ),
+            (
                 "store_recovered_spans",
                 "Spans restored from the log at the start",
                 None,
@@ -315,10 +321,35 @@ impl Collector for AtScrape {
                 stats.wal_appended_bytes,
             ),
             ("store_wal_syncs", "Syncs of the write-ahead log", None, stats.wal_syncs),
+            ("store_merges", "Merges of parts", None, stats.maintenance.merges),
+            ("store_merged_spans", "Spans that merges wrote", None, stats.maintenance.merged_spans),
+            ("store_merge_failures", "Merges that failed", None, stats.maintenance.merge_failures),
+            ("store_expired_parts", "Parts that retention removed", None, stats.maintenance.expired_parts),
+            ("store_expired_spans", "Spans that retention removed", None, stats.maintenance.expired_spans),
+            (
+                "store_expired",
+                "Parts that retention removed",
+                Some(Unit::Bytes),
+                stats.maintenance.expired_bytes,
+            ),
+            (
+                "store_deleted_spans",
+                "Spans that were deleted on request",
+                None,
+                stats.maintenance.deleted_spans,
+            ),
+            (
+                "store_quarantined_parts",
+                "Parts that were found damaged",
+                None,
+                stats.maintenance.quarantined_parts,
+            ),
         ];
         for (name, help, unit, value) in counters {
             write(&mut encoder, name, help, unit.as_ref(), &ConstCounter::new(value))?;
         }
+        let merge_cpu = ConstCounter::new(stats.maintenance.merge_cpu_ns as f64 / 1e9);
+        write(&mut encoder, "store_merge_cpu", "CPU time of merges", Some(&Unit::Seconds), &merge_cpu)?;
         Ok(())
     }
 }

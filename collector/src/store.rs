@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use laneway_storage::Store;
-use laneway_storage::embedded::{EmbeddedStore, OpenError, Options, SyncMode};
+use laneway_storage::embedded::{
+    EmbeddedStore, MergeOptions, OpenError, Options, RetentionOptions, SyncMode,
+};
 
 use crate::config::{Config, WalSync};
 
@@ -25,6 +27,18 @@ pub(crate) fn open(config: &Config) -> Result<Arc<dyn Store>, OpenError> {
         ingest_threads: match config.ingest.threads {
             0 => Options::default_ingest_threads(),
             threads => usize::try_from(threads).unwrap_or(usize::MAX),
+        },
+        merge: MergeOptions {
+            enabled: config.merge.enabled,
+            max_cpu_percent: u32::try_from(config.merge.max_cpu_percent).unwrap_or(100),
+            max_part_spans: usize::try_from(config.merge.max_part_spans).unwrap_or(usize::MAX),
+            max_time_span: config.merge.max_time_span,
+        },
+        retention: RetentionOptions {
+            max_age: Some(config.retention.max_age).filter(|age| !age.is_zero()),
+            max_bytes: Some(config.retention.max_bytes.0).filter(|bytes| *bytes > 0),
+            min_free_bytes: config.retention.min_free_bytes.0,
+            min_free_percent: u32::try_from(config.retention.min_free_percent).unwrap_or(100),
         },
         ..Options::new(&config.general.data_dir)
     };

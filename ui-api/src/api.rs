@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use laneway_storage::{Health, Store};
 use tokio::sync::Semaphore;
 
+use crate::error::ApiError;
+
 /// Everything that the query API needs, given by whoever mounts it. There are no globals.
 ///
 /// ```
@@ -21,9 +23,36 @@ pub struct Api {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) limits: Limits,
     pub(crate) query_slots: Semaphore,
+    rights: Rights,
     workers: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
     metrics: Box<dyn Fn() -> String + Send + Sync>,
     clock: Box<dyn Fn() -> u64 + Send + Sync>,
+}
+
+/// What the configuration allows an operator to do over the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rights {
+    /// Deleting traces and services. Default: no.
+    pub deletion: bool,
+    /// Taking, listing and deleting snapshots. Default: no.
+    pub snapshots: bool,
+}
+
+/// One of the [`Rights`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Right {
+    Deletion,
+    Snapshots,
+}
+
+impl Right {
+    /// The option that gives it.
+    pub(crate) const fn option(self) -> &'static str {
+        match self {
+            Self::Deletion => "admin.deletion",
+            Self::Snapshots => "admin.snapshots",
+        }
+    }
 }
 
 /// What a request may cost.
@@ -31,6 +60,8 @@ pub struct Api {
 pub struct Limits {
     /// How long a request may take, waiting included, before it is answered with 504. Default: 30 s.
     pub timeout: Duration,
+    /// How long a request that changes something is waited for; past it 504, and it is done all the same. Default: 5 min.
+    pub admin_timeout: Duration,
     /// How many queries are answered at the same time; others wait, and health and metrics never do. Default: 16.
     ///
     /// Together with `spans_per_search` it bounds the memory that answers take.
@@ -50,6 +81,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(30),
+            admin_timeout: Duration::from_secs(300),
             concurrent_queries: 16,
             uri_bytes: 16 * 1024,
             body_bytes: 16 * 1024,
@@ -67,6 +99,7 @@ impl Api {
             store,
             limits,
             query_slots: Semaphore::new(limits.concurrent_queries),
+            rights: Rights::default(),
             workers: Box::new(|| Ok(())),
             metrics: Box::new(String::new),
             clock: Box::new(system_clock),
@@ -77,6 +110,12 @@ impl Api {
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self.query_slots = Semaphore::new(limits.concurrent_queries.clamp(1, Semaphore::MAX_PERMITS));
+        self
+    }
+
+    /// What an operator may do.
+    pub fn with_rights(mut self, rights: Rights) -> Self {
+        self.rights = rights;
         self
     }
 
@@ -96,6 +135,15 @@ impl Api {
     pub fn with_clock(mut self, now_unix_ns: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         self.clock = Box::new(now_unix_ns);
         self
+    }
+
+    /// Refuses what the configuration does not allow.
+    pub(crate) fn demand(&self, right: Right) -> Result<(), ApiError> {
+        let is_given = match right {
+            Right::Deletion => self.rights.deletion,
+            Right::Snapshots => self.rights.snapshots,
+        };
+        if is_given { Ok(()) } else { Err(ApiError::Disabled(right)) }
     }
 
     /// Why spans cannot be accepted at present, if so.

@@ -4,9 +4,11 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use laneway_proto::TraceId;
-use laneway_storage::QueryError;
+use laneway_storage::{AdminError, QueryError};
 use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
+
+use crate::api::Right;
 
 /// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +23,12 @@ pub(crate) enum ApiError {
     BadPath,
     #[error("trace {0} not found")]
     TraceNotFound(TraceId),
+    #[error("snapshot {0} not found")]
+    SnapshotNotFound(String),
+    #[error("this is switched off")]
+    Disabled(Right),
+    #[error("requests that change something are not taken from web pages")]
+    FromBrowser,
     #[error("no such route")]
     NoSuchRoute,
     #[error("this route does not know that method")]
@@ -37,6 +45,8 @@ pub(crate) enum ApiError {
     Timeout(u128),
     #[error("{0}")]
     Store(#[from] QueryError),
+    #[error("{0}")]
+    Admin(AdminError),
     #[error("the request failed within the server")]
     Internal,
 }
@@ -53,16 +63,21 @@ impl ApiError {
             | Self::UnknownParameter { .. }
             | Self::Unsupported { .. }
             | Self::BadPath
+            | Self::Admin(AdminError::Unsupported(_))
             | Self::TooManySpans { .. } => StatusCode::BAD_REQUEST,
-            Self::TraceNotFound(_) | Self::NoSuchRoute => StatusCode::NOT_FOUND,
+            Self::Disabled(_) | Self::FromBrowser => StatusCode::FORBIDDEN,
+            Self::Admin(AdminError::Refused(_)) => StatusCode::CONFLICT,
+            Self::TraceNotFound(_) | Self::SnapshotNotFound(_) | Self::NoSuchRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::UriTooLong { .. } => StatusCode::URI_TOO_LONG,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::NotReady(_) | Self::Store(QueryError::Closing | QueryError::Cancelled) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::NotReady(_)
+            | Self::Store(QueryError::Closing | QueryError::Cancelled)
+            | Self::Admin(AdminError::Unavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
-            Self::Store(_) | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Store(_) | Self::Admin(AdminError::Data(_)) | Self::Internal => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 
@@ -70,7 +85,11 @@ impl ApiError {
         match self {
             Self::BadParameter { .. } => "bad_parameter",
             Self::UnknownParameter { .. } => "unknown_parameter",
-            Self::Unsupported { .. } => "unsupported",
+            Self::Unsupported { .. } | Self::Admin(AdminError::Unsupported(_)) => "unsupported",
+            Self::Disabled(_) => "disabled",
+            Self::FromBrowser => "from_browser",
+            Self::SnapshotNotFound(_) => "snapshot_not_found",
+            Self::Admin(AdminError::Refused(_)) => "conflict",
             Self::BadPath => "bad_path",
             Self::TraceNotFound(_) => "trace_not_found",
             Self::NoSuchRoute => "not_found",
@@ -78,11 +97,11 @@ impl ApiError {
             Self::UriTooLong { .. } => "uri_too_long",
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::TooManySpans { .. } => "too_many_spans",
-            Self::NotReady(_) => "not_ready",
+            Self::NotReady(_) | Self::Admin(AdminError::Unavailable(_)) => "not_ready",
             Self::Timeout(_) => "timeout",
             Self::Store(QueryError::Closing) => "closing",
             Self::Store(QueryError::Cancelled) => "cancelled",
-            Self::Store(_) | Self::Internal => "internal",
+            Self::Store(_) | Self::Admin(AdminError::Data(_)) | Self::Internal => "internal",
         }
     }
 
@@ -94,14 +113,24 @@ impl ApiError {
             Self::Unsupported { hint, .. } => hint,
             Self::BadPath => "encode each byte of UTF-8 that is no letter or digit as %XX",
             Self::TraceNotFound(_) => "it may be older than the retention, or not have arrived yet",
+            Self::SnapshotNotFound(_) => "GET /api/v1/snapshots lists them",
+            Self::Disabled(right) => {
+                return Some(format!("set {} = true in the configuration of the server", right.option()));
+            }
+            Self::FromBrowser => "use curl, or the laneway command",
+            Self::Admin(AdminError::Unsupported(_) | AdminError::Refused(_)) => "",
             Self::NoSuchRoute => "GET / lists the entry points",
             Self::MethodNotAllowed => "the header 'allow' lists what it knows",
             Self::UriTooLong { .. } => "search with fewer or shorter conditions",
             Self::BodyTooLarge { .. } => "everything that can be asked is in the path and query",
             Self::TooManySpans { .. } => "lower 'limit', or narrow the search",
             Self::Timeout(_) => "narrow the range of time",
-            Self::NotReady(_) | Self::Store(QueryError::Closing | QueryError::Cancelled) => "try again later",
-            Self::Store(_) | Self::Internal => "the server's log says more",
+            Self::NotReady(_)
+            | Self::Store(QueryError::Closing | QueryError::Cancelled)
+            | Self::Admin(AdminError::Unavailable(_)) => "try again later",
+            Self::Store(_) | Self::Admin(AdminError::Data(_)) | Self::Internal => {
+                "the server's log says more"
+            }
         };
         Some(text.to_owned()).filter(|text| !text.is_empty())
     }
@@ -113,7 +142,20 @@ impl ApiError {
                 tracing::error!(error = %self, "a query failed");
                 "stored data could not be read".to_owned()
             }
+            Self::Admin(AdminError::Data(error)) => {
+                tracing::error!(%error, "an operator's request failed");
+                "stored data could not be read or written".to_owned()
+            }
             _ => self.to_string(),
+        }
+    }
+}
+
+impl From<AdminError> for ApiError {
+    fn from(error: AdminError) -> Self {
+        match error {
+            AdminError::Data(error @ (QueryError::Closing | QueryError::Cancelled)) => Self::Store(error),
+            other => Self::Admin(other),
         }
     }
 }

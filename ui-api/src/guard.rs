@@ -80,6 +80,11 @@ async fn answer(api: &Api, request: Request, next: Next) -> Result<Response, Api
     if announced_body_bytes(&request).is_some_and(|length| length > limit as u64) {
         return Err(ApiError::BodyTooLarge { limit });
     }
+    // Any page may have a browser send a request to this address, and browsers say so in this header.
+    let changes = !request.method().is_safe();
+    if changes && request.headers().contains_key(header::ORIGIN) {
+        return Err(ApiError::FromBrowser);
+    }
     let path = uri.path().to_owned();
     let answer = async {
         // The semaphore is never closed. Whoever stops waiting gives its place up.
@@ -89,13 +94,14 @@ async fn answer(api: &Api, request: Request, next: Next) -> Result<Response, Api
         };
         catch_panic(next.run(request)).await
     };
-    match tokio::time::timeout(api.limits.timeout, answer).await {
+    let timeout = if changes { api.limits.admin_timeout } else { api.limits.timeout };
+    match tokio::time::timeout(timeout, answer).await {
         Ok(Some(response)) => Ok(response),
         Ok(None) => {
             tracing::error!(path, "a request panicked");
             Err(ApiError::Internal)
         }
-        Err(_) => Err(ApiError::Timeout(api.limits.timeout.as_millis())),
+        Err(_) => Err(ApiError::Timeout(timeout.as_millis())),
     }
 }
 

@@ -9,7 +9,8 @@
 //! | `/api/services`, `/api/operations`, `/api/traces`, ... | Jaeger's JSON API, as its page and Grafana call it |
 //! | `/healthz`, `/readyz`, `/metrics` | for whoever operates Laneway |
 //!
-//! No request changes anything, and none has a body.
+//! No request has a body. Those that change something (deletion, snapshots) are off unless [`Rights`] allow them, and never taken
+//! from web pages.
 
 mod api;
 mod compute;
@@ -25,7 +26,7 @@ mod tags;
 #[cfg(test)]
 mod testing;
 
-pub use api::{Api, Limits};
+pub use api::{Api, Limits, Rights};
 pub use openapi::openapi_json;
 
 use std::sync::Arc;

@@ -10,6 +10,7 @@ use utoipa_axum::routes;
 
 use crate::api::Api;
 
+mod admin;
 mod operations;
 mod search;
 mod services;
@@ -22,7 +23,10 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(services::services))
         .routes(routes!(operations::operations))
         .routes(routes!(search::search))
-        .routes(routes!(trace::trace))
+        .routes(routes!(trace::trace, admin::delete_trace))
+        .routes(routes!(admin::delete_service))
+        .routes(routes!(admin::snapshots, admin::take_snapshot))
+        .routes(routes!(admin::delete_snapshot))
 }
 
 /// Rate, errors and duration over a range of time. Quantiles are at most 6.25 % above the true value.

@@ -16,7 +16,7 @@ const MAX_ANSWER: usize = /* 64 MiB */ 64 * 1024 * 1024;
 
 /// Where to connect to.
 #[derive(Debug, Clone)]
-pub(super) struct Target {
+pub(crate) struct Target {
     authority: String,
     /// Without a slash at the end.
     base_path: String,
@@ -24,7 +24,7 @@ pub(super) struct Target {
 
 impl Target {
     /// The target of an `http://` URL.
-    pub(super) fn parse(url: &str) -> anyhow::Result<Self> {
+    pub(crate) fn parse(url: &str) -> anyhow::Result<Self> {
         let uri: Uri = url.parse().with_context(|| format!("{url:?} is not a URL"))?;
         anyhow::ensure!(
             uri.scheme_str() == Some("http"),
@@ -36,19 +36,19 @@ impl Target {
     }
 
     /// The URL of a path below this target.
-    pub(super) fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{}{path}", self.authority, self.base_path)
     }
 
     /// The host and port.
-    pub(super) fn authority(&self) -> &str {
+    pub(crate) fn authority(&self) -> &str {
         &self.authority
     }
 }
 
 /// A connection on which one request at a time is sent.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     sender: Sender,
     timeout: Duration,
     _driver: AbortOnDropHandle<()>,
@@ -62,7 +62,7 @@ enum Sender {
 
 /// No answer came: the request may or may not have been processed. The connection is of no more use.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Lost {
+pub(crate) enum Lost {
     #[error("connection lost: {0}")]
     Connection(#[from] hyper::Error),
     #[error("connection lost: {0}")]
@@ -73,7 +73,7 @@ pub(super) enum Lost {
 
 impl Connection {
     /// Connects. `timeout` is that of every request as well.
-    pub(super) async fn open(target: &Target, version: Version, timeout: Duration) -> anyhow::Result<Self> {
+    pub(crate) async fn open(target: &Target, version: Version, timeout: Duration) -> anyhow::Result<Self> {
         let connect = async {
             let stream = TcpStream::connect(&target.authority).await?;
             stream.set_nodelay(true)?;
@@ -96,7 +96,7 @@ impl Connection {
     }
 
     /// Sends a request and reads the whole answer.
-    pub(super) async fn send(
+    pub(crate) async fn send(
         &mut self,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<Collected<Bytes>>, Lost> {

@@ -26,6 +26,7 @@ mod field;
 mod file;
 mod group;
 mod keys;
+mod links;
 mod meta;
 mod names;
 mod needles;

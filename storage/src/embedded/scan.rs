@@ -10,14 +10,19 @@ use crate::model::{KeyValue, SpanKind, StatusCode, Value, from_otlp};
 use crate::query::{AttributeScope, SpanFilter};
 use laneway_proto::otlp::reader::{self, ReadError};
 
-/// The columns that [`matching`] needs for a filter.
-pub(super) fn projection(filter: &SpanFilter) -> Projection {
+/// The columns that [`matching`] needs for a filter. Where `may_have` says that no span has an attribute in some place, that
+/// place is not looked at.
+pub(super) fn projection(filter: &SpanFilter, may_have: &dyn Fn(AttributeScope, &str) -> bool) -> Projection {
     let mut projection = Projection::of([Field::TraceId, Field::Timestamp]);
-    add_fields(filter, &mut projection);
+    add_fields(filter, may_have, &mut projection);
     projection
 }
 
-fn add_fields(filter: &SpanFilter, projection: &mut Projection) {
+fn add_fields(
+    filter: &SpanFilter,
+    may_have: &dyn Fn(AttributeScope, &str) -> bool,
+    projection: &mut Projection,
+) {
     match filter {
         SpanFilter::Service(_) => projection.add(Field::Resource),
         SpanFilter::Operation(_) => projection.add(Field::SpanName),
@@ -30,23 +35,23 @@ fn add_fields(filter: &SpanFilter, projection: &mut Projection) {
         SpanFilter::Attribute { scope, key, .. } => {
             if within(*scope, AttributeScope::Span) {
                 projection.add_attribute(key);
-                projection.add(Field::ResidualAttributes);
             }
             for (place, field) in [
+                (AttributeScope::Span, Field::ResidualAttributes),
                 (AttributeScope::Resource, Field::Resource),
                 (AttributeScope::Scope, Field::Scope),
                 (AttributeScope::Event, Field::Events),
                 (AttributeScope::Link, Field::Links),
             ] {
-                if within(*scope, place) {
+                if within(*scope, place) && may_have(place, key) {
                     projection.add(field);
                 }
             }
         }
         SpanFilter::All(filters) | SpanFilter::Any(filters) => {
-            filters.iter().for_each(|filter| add_fields(filter, projection));
+            filters.iter().for_each(|filter| add_fields(filter, may_have, projection));
         }
-        SpanFilter::Not(filter) => add_fields(filter, projection),
+        SpanFilter::Not(filter) => add_fields(filter, may_have, projection),
     }
 }
 
@@ -115,6 +120,19 @@ fn durations(columns: &Columns, rows: usize, test: impl Fn(u64) -> bool) -> Vec<
 }
 
 fn coded(column: &Coded, rows: usize, test: impl Fn(&[u8]) -> bool) -> Vec<bool> {
+    // A few rows of a large dictionary: most of its values are in none of them.
+    if rows < column.values.len() {
+        let mut last = None;
+        let mut is_match = |id: u32| match last {
+            Some((same, matches)) if same == id => matches,
+            _ => {
+                let matches = test(column.values.get(id));
+                last = Some((id, matches));
+                matches
+            }
+        };
+        return column.ids.iter().take(rows).map(|&id| is_match(id)).chain(none(column, rows)).collect();
+    }
     let matches = column.values.ids().map(|id| test(column.values.get(id))).collect::<Vec<_>>();
     if !matches.contains(&true) {
         return vec![false; rows];
@@ -122,22 +140,18 @@ fn coded(column: &Coded, rows: usize, test: impl Fn(&[u8]) -> bool) -> Vec<bool>
     column.ids[..rows].iter().map(|&id| matches[id as usize]).collect()
 }
 
+/// Rows of a column that was not read match nothing.
+fn none(column: &Coded, rows: usize) -> impl Iterator<Item = bool> {
+    std::iter::repeat_n(false, rows.saturating_sub(column.ids.len()))
+}
+
 fn attribute(columns: &Columns, rows: usize, place: AttributeScope, key: &str, text: &str) -> Vec<bool> {
-    let has = |attributes: &[KeyValue]| {
-        attributes.iter().any(|attribute| attribute.key == key && attribute.value.matches_text(text))
-    };
     let mut result = vec![false; rows];
     if within(place, AttributeScope::Resource) {
-        or(
-            &mut result,
-            coded(&columns.resource, rows, |stored| resource(stored).is_ok_and(|r| has(&r.attributes))),
-        );
+        or(&mut result, coded(&columns.resource, rows, |stored| resource_has(stored, key, text)));
     }
     if within(place, AttributeScope::Scope) {
-        or(
-            &mut result,
-            coded(&columns.scope, rows, |stored| scope(stored).is_ok_and(|s| has(&s.attributes))),
-        );
+        or(&mut result, coded(&columns.scope, rows, |stored| scope_has(stored, key, text)));
     }
     if within(place, AttributeScope::Span) {
         for column in columns.attributes.iter().filter(|column| column.key == key) {
@@ -166,6 +180,22 @@ fn attribute(columns: &Columns, rows: usize, place: AttributeScope, key: &str, t
         });
     }
     result
+}
+
+/// Whether the resource of a stored value has an attribute. Most have no such key, which is found out without decoding them.
+pub(super) fn resource_has(stored: &[u8], key: &str, text: &str) -> bool {
+    memmem::find(stored, key.as_bytes()).is_some()
+        && resource(stored).is_ok_and(|resource| has(&resource.attributes, key, text))
+}
+
+/// The same of a scope.
+pub(super) fn scope_has(stored: &[u8], key: &str, text: &str) -> bool {
+    memmem::find(stored, key.as_bytes()).is_some()
+        && scope(stored).is_ok_and(|scope| has(&scope.attributes, key, text))
+}
+
+fn has(attributes: &[KeyValue], key: &str, text: &str) -> bool {
+    attributes.iter().any(|attribute| attribute.key == key && attribute.value.matches_text(text))
 }
 
 fn or(result: &mut [bool], other: Vec<bool>) {

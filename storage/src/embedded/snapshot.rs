@@ -44,7 +44,7 @@ pub(super) fn take(shared: &Shared, name: &str) -> Result<PathBuf, AdminError> {
         return Err(error.into());
     }
     tracing::info!(name, "snapshot taken");
-    Ok(target)
+    Ok(std::path::absolute(target)?)
 }
 
 fn write(shared: &Shared, dir: &Path) -> io::Result<()> {

@@ -142,7 +142,7 @@ impl Snapshot {
         for live in &self.live {
             live.segment.read(live.rows, |columns, traces| {
                 let rows = traces.rows(columns, trace_id).filter(|&row| row < live.rows);
-                read_spans(columns, rows, &mut spans)
+                read_spans(columns, projection, rows, &mut spans)
             })?;
         }
         for part in self.parts.iter().filter(|part| part.may_have(trace_id)) {
@@ -150,7 +150,7 @@ impl Snapshot {
                 let rows = group.rows_of_trace(trace_id)?;
                 if !rows.is_empty() {
                     let columns = group.load(rows, projection)?;
-                    read_spans(&columns, 0..columns.len(), &mut spans)?;
+                    read_spans(&columns, projection, 0..columns.len(), &mut spans)?;
                 }
             }
         }
@@ -174,12 +174,13 @@ impl Source<'_> {
 
 fn read_spans(
     columns: &Columns,
+    projection: &Projection,
     rows: impl Iterator<Item = usize>,
     spans: &mut Vec<Span>,
 ) -> Result<(), QueryError> {
     let mut rows = rows.peekable();
     if rows.peek().is_some() {
-        let mut reader = SpanReader::new(columns);
+        let mut reader = SpanReader::new(columns, projection);
         for row in rows {
             spans.push(reader.span(row)?);
         }

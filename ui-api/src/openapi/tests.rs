@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use axum::http::Method;
 use insta::assert_snapshot;
 use laneway_storage::testing::span;
 use serde_json::Value;
@@ -11,11 +12,19 @@ fn document() -> Value {
     serde_json::from_str(openapi_json()).unwrap()
 }
 
-/// Each path with its one operation.
-fn operations() -> Vec<(String, Value)> {
+/// Each path and method with its operation.
+fn operations() -> Vec<(String, Method, Value)> {
     let document = document();
-    let paths = document["paths"].as_object().unwrap();
-    paths.iter().map(|(path, item)| (path.clone(), item["get"].clone())).collect()
+    let paths = document["paths"].as_object().unwrap().iter();
+    paths
+        .flat_map(|(path, item)| {
+            let operations = item.as_object().unwrap().iter();
+            operations.map(|(method, operation)| {
+                let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes()).unwrap();
+                (path.clone(), method, operation.clone())
+            })
+        })
+        .collect()
 }
 
 #[test]
@@ -26,18 +35,19 @@ fn the_document_is_the_one_that_was_reviewed() {
 #[test]
 fn operations_have_names_of_their_own() {
     let names: Vec<_> =
-        operations().iter().map(|(_, operation)| operation["operationId"].to_string()).collect();
+        operations().iter().map(|(_, _, operation)| operation["operationId"].to_string()).collect();
     assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{names:?}");
 }
 
 #[tokio::test]
 async fn every_described_route_exists() {
     let client = client([span("x")]);
-    for (path, operation) in operations() {
-        assert!(operation.is_object(), "{path} is described with another method than GET");
+    for (path, method, _) in operations() {
         let uri = path.replace("{service}", "shop").replace("{traceId}", "1").replace("{traceID}", "1");
-        let body = client.get(&uri).await;
-        assert!(!body.text().contains("no such route"), "{path} is described, but there is no such route");
+        let body = client.call(method.clone(), &uri.replace("{name}", "x")).await;
+        let is_there =
+            !body.text().contains("no such route") && !body.text().contains("does not know that method");
+        assert!(is_there, "{method} {path} is described, but there is no such route");
     }
 }
 
@@ -51,15 +61,16 @@ fn every_route_is_described() {
         include_str!("../jaeger.rs"),
         include_str!("../lib.rs"),
     );
-    assert_eq!(source.matches(".routes(routes!(").count(), operations().len());
+    let paths: BTreeSet<_> = operations().into_iter().map(|(path, ..)| path).collect();
+    assert_eq!(source.matches(".routes(routes!(").count(), paths.len());
     assert!(!source.contains(".route("));
 }
 
 #[tokio::test]
 async fn the_native_routes_know_exactly_the_parameters_that_are_described() {
     let client = client([span("x")]);
-    for (path, operation) in
-        operations().into_iter().filter(|(_, operation)| operation["tags"][0] == "traces")
+    for (path, _, operation) in
+        operations().into_iter().filter(|(_, _, operation)| operation["tags"][0] == "traces")
     {
         let parameters = operation["parameters"].as_array().into_iter().flatten();
         let described: BTreeSet<_> = parameters

@@ -8,7 +8,7 @@ use super::{Coded, Strings};
 const MAX_DISTINCT_SHARE: usize = 4;
 /// A column has at least this many values before it is judged by their share. Fewer would condemn columns whose few thousand
 /// distinct values have only just been seen for the first time.
-const MIN_VALUES_TO_JUDGE: usize = 8192;
+const MIN_VALUES_TO_JUDGE: usize = 32 * 1024;
 
 /// The type of an attribute column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

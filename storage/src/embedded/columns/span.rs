@@ -5,22 +5,25 @@ use std::sync::Arc;
 use laneway_proto::otlp::reader::{self, ReadError, TracesRequest};
 use laneway_proto::{Lane, SpanId};
 
-use super::{AttributeValues, Coded, Columns, Shape, ShapeItem};
+use super::super::part::{Field, Projection};
+use super::{AttributeValues, Blobs, Coded, Columns, Shape, ShapeItem};
 use crate::QueryError;
 use crate::model::{KeyValue, Resource, Scope, Span, SpanKind, StatusCode, Value, from_otlp};
 
-/// Gives spans of some columns, decoding each resource and scope once. What stands in a column that was not read has its
-/// default; the ids and the start must have been read.
+/// Gives spans of some columns, decoding each resource and scope once. What is not projected has its default; the ids and the
+/// start must have been read.
 pub(in super::super) struct SpanReader<'a> {
     columns: &'a Columns,
+    projection: &'a Projection,
     resources: Vec<Option<Arc<Resource>>>,
     scopes: Vec<Option<Arc<Scope>>>,
 }
 
 impl<'a> SpanReader<'a> {
-    pub(in super::super) fn new(columns: &'a Columns) -> Self {
+    pub(in super::super) fn new(columns: &'a Columns, projection: &'a Projection) -> Self {
         Self {
             columns,
+            projection,
             resources: vec![None; columns.resource.values.len()],
             scopes: vec![None; columns.scope.values.len()],
         }
@@ -34,28 +37,35 @@ impl<'a> SpanReader<'a> {
         let scope = memoised(&mut self.scopes, &columns.scope, row, scope).map_err(corrupt)?;
         let no_id = || QueryError::Corrupt("a stored span has no id".to_owned());
         let start_unix_ns = columns.start_unix_ns[row];
+        // Segments in memory have all columns: what nobody asked for is not worth its copy.
+        let has = |field| self.projection.has(field);
+        let text = |field, column: &Coded| if has(field) { column.text(row) } else { String::new() };
+        let blob = |field, column: &'a Blobs| if has(field) { column.get(row) } else { &[] };
         Ok(Span {
             trace_id: columns.trace_id(row).ok_or_else(no_id)?,
             span_id: SpanId::from_bytes(columns.span_id[row]).ok_or_else(no_id)?,
             parent_span_id: SpanId::from_bytes(number(&columns.parent_span_id, row)),
-            trace_state: columns.trace_state.text(row),
+            trace_state: text(Field::TraceState, &columns.trace_state),
             flags: number(&columns.flags, row),
-            name: columns.name.text(row),
+            name: text(Field::SpanName, &columns.name),
             kind: SpanKind::from_otlp(number(&columns.kind, row)),
             start_unix_ns,
             end_unix_ns: start_unix_ns.wrapping_add_signed(number(&columns.duration_ns, row)),
-            attributes: attributes(columns, row).map_err(corrupt)?,
+            attributes: match has(Field::AttributeShape) {
+                true => attributes(columns, row).map_err(corrupt)?,
+                false => Vec::new(),
+            },
             dropped_attributes_count: number(&columns.dropped_attributes, row),
-            events: parse(columns.events.get(row))
+            events: parse(blob(Field::Events, &columns.events))
                 .and_then(|span| span.events().map(|event| from_otlp::event(&event?)).collect())
                 .map_err(corrupt)?,
             dropped_events_count: number(&columns.dropped_events, row),
-            links: parse(columns.links.get(row))
+            links: parse(blob(Field::Links, &columns.links))
                 .and_then(|span| span.links().map(|link| from_otlp::link(&link?)).collect())
                 .map_err(corrupt)?,
             dropped_links_count: number(&columns.dropped_links, row),
             status: StatusCode::from_otlp(number(&columns.status, row)),
-            status_message: columns.status_message.text(row),
+            status_message: text(Field::StatusMessage, &columns.status_message),
             resource,
             scope,
             lane: Lane::new(&columns.lane.text(row)).unwrap_or_default(),

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::super::columns::{MAX_ATTRIBUTE_COLUMNS, SpanReader};
-use super::super::part::{Cache, read_all};
+use super::super::part::{Cache, Projection, read_all};
 use super::super::segment::Segment;
 use super::*;
 use crate::model::{Span, to_otlp};
@@ -35,7 +35,8 @@ fn batches_of(parts: &[SharedPart], batch_rows: usize) -> Vec<Vec<Span>> {
     let mut batches = Batches::new(parts, batch_rows);
     let mut all = Vec::new();
     while let Some(batch) = batches.next().unwrap() {
-        let mut reader = SpanReader::new(&batch.columns);
+        let everything = Projection::all();
+        let mut reader = SpanReader::new(&batch.columns, &everything);
         all.push(batch.order.iter().map(|&row| reader.span(row as usize).unwrap()).collect());
     }
     all

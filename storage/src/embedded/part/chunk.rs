@@ -9,6 +9,7 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 
+use super::encoding::hybrid;
 use super::pages::{ColumnPages, PageEncoding, PageMeta};
 
 /// A column chunk in the making.
@@ -36,6 +37,24 @@ impl<'a> Chunk<'a> {
     /// Rows of each page but the last.
     pub(super) fn page_rows(&self) -> usize {
         self.pages.page_rows
+    }
+
+    /// The width for numbers of a dictionary with `count` entries, judging by some of them.
+    ///
+    /// Two bytes compress badly, for their low and their high bytes are alike in nothing: where numbers come at random, the
+    /// fewest bits are shorter; where they repeat, whole bytes are.
+    pub(super) fn width(&mut self, count: usize, some: &[u32]) -> Result<u32> {
+        let (least, whole) = (hybrid::least_width(count), hybrid::whole_width(count));
+        let Some(compressor) = &mut self.compressor else { return Ok(whole) };
+        if whole <= 8 {
+            return Ok(whole);
+        }
+        let mut len = |width| {
+            let mut out = Vec::new();
+            hybrid::encode(&mut out, some, width);
+            compressor.compress(&out).map(|compressed| compressed.len())
+        };
+        Ok(if len(least)? < len(whole)? { least } else { whole })
     }
 
     /// Writes the dictionary: `count` PLAIN values.

@@ -10,6 +10,7 @@
 
 pub(super) mod byte_array;
 pub(super) mod delta;
+pub(super) mod gaps;
 pub(super) mod hybrid;
 pub(super) mod split;
 #[cfg(test)]

@@ -39,16 +39,13 @@ pub(in super::super) enum Field {
     Links,
     // The columns from here on repeat what the resource and the scope say, for tools other than Laneway.
     ServiceName,
-    InstanceId,
-    InstanceLane,
-    Region,
     ScopeName,
     ScopeVersion,
 }
 
 impl Field {
     /// All of them, in the order of the file.
-    pub(in super::super) const ALL: [Self; 28] = [
+    pub(in super::super) const ALL: [Self; 25] = [
         Self::TraceId,
         Self::SpanId,
         Self::ParentSpanId,
@@ -72,9 +69,6 @@ impl Field {
         Self::Events,
         Self::Links,
         Self::ServiceName,
-        Self::InstanceId,
-        Self::InstanceLane,
-        Self::Region,
         Self::ScopeName,
         Self::ScopeVersion,
     ];
@@ -187,7 +181,8 @@ impl Projection {
         }
     }
 
-    pub(super) fn has(&self, field: Field) -> bool {
+    /// Whether it has a field.
+    pub(in super::super) fn has(&self, field: Field) -> bool {
         self.fields & 1 << field.index() != 0
     }
 

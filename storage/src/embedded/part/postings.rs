@@ -6,7 +6,7 @@ use std::ops::Range;
 use foldhash::fast::RandomState;
 
 use super::super::columns::{Columns, Strings};
-use super::encoding::{Cut, put_varint, take_u32, take_varint};
+use super::encoding::{Cut, gaps, put_varint, take_u32, take_varint};
 
 /// Beyond this many operations and lanes there are no postings: whoever puts ids into span names must not multiply lists.
 const MAX_LISTS: usize = 1 << 15;
@@ -91,29 +91,22 @@ fn number(bytes: &mut &[u8]) -> Result<u64, Cut> {
 }
 
 /// The ordinals of a list's bytes, ascending.
-pub(super) fn ordinals(mut bytes: &[u8]) -> Result<Vec<u32>, Cut> {
-    let (mut ordinals, mut next) = (Vec::new(), 0u32);
-    while !bytes.is_empty() {
-        let ordinal =
-            u32::try_from(take_varint(&mut bytes)?).ok().and_then(|gap| next.checked_add(gap)).ok_or(Cut)?;
-        ordinals.push(ordinal);
-        next = ordinal.checked_add(1).ok_or(Cut)?;
-    }
-    Ok(ordinals)
+pub(super) fn ordinals(bytes: &[u8]) -> Result<Vec<u32>, Cut> {
+    gaps::decode(bytes)
 }
 
-/// A list in the making: the gaps between ordinals.
+/// A list in the making.
 #[derive(Default)]
-struct Gaps {
-    bytes: Vec<u8>,
+struct Ordinals {
+    gaps: Vec<u32>,
     next: u32,
 }
 
-impl Gaps {
+impl Ordinals {
     fn push(&mut self, ordinal: u32) {
         // A trace may have many spans of an operation.
         if ordinal >= self.next {
-            put_varint(&mut self.bytes, u64::from(ordinal - self.next));
+            self.gaps.push(ordinal - self.next);
             self.next = ordinal + 1;
         }
     }
@@ -135,9 +128,9 @@ pub(super) fn encode(
             *service_ids.entry(service).or_insert(next)
         })
         .collect();
-    let mut operations = HashMap::<(u32, u32), Gaps, RandomState>::default();
-    let mut lanes: Vec<Gaps> =
-        std::iter::repeat_with(Gaps::default).take(columns.lane.values.len()).collect();
+    let mut operations = HashMap::<(u32, u32), Ordinals, RandomState>::default();
+    let mut lanes: Vec<Ordinals> =
+        std::iter::repeat_with(Ordinals::default).take(columns.lane.values.len()).collect();
     let mut row = 0;
     let mut is_complete = lanes.len() <= MAX_LISTS;
     for (ordinal, &end) in traces.iter().enumerate() {
@@ -176,23 +169,23 @@ impl<'a> Encoder<'a> {
         is_complete: bool,
         columns: &'a Columns,
         services: &[&'a str],
-        operations: HashMap<(u32, u32), Gaps, RandomState>,
-        lanes: &[Gaps],
+        operations: HashMap<(u32, u32), Ordinals, RandomState>,
+        lanes: &[Ordinals],
     ) -> (Vec<u8>, Vec<u8>) {
         let mut operations: Vec<_> = operations.into_iter().collect();
         // Lists of one service lie together, and equal input gives equal files.
         operations.sort_unstable_by_key(|(key, _)| *key);
         put_varint(&mut self.table, operations.len() as u64);
-        for ((service, name), gaps) in operations {
+        for ((service, name), list) in operations {
             self.string(services[service as usize].as_bytes());
             self.string(columns.name.values.get(name));
-            self.list(&gaps);
+            self.list(&list);
         }
-        let lanes: Vec<_> = columns.lane.values.ids().zip(lanes).filter(|(_, gaps)| gaps.next > 0).collect();
+        let lanes: Vec<_> = columns.lane.values.ids().zip(lanes).filter(|(_, list)| list.next > 0).collect();
         put_varint(&mut self.table, lanes.len() as u64);
-        for (lane, gaps) in lanes {
+        for (lane, list) in lanes {
             self.string(columns.lane.values.get(lane));
-            self.list(gaps);
+            self.list(list);
         }
         let mut out = Vec::new();
         put_varint(&mut out, u64::from(is_complete));
@@ -214,9 +207,10 @@ impl<'a> Encoder<'a> {
         put_varint(&mut self.table, id);
     }
 
-    fn list(&mut self, gaps: &Gaps) {
-        put_varint(&mut self.table, gaps.bytes.len() as u64);
-        self.table.extend(crc32c::crc32c(&gaps.bytes).to_le_bytes());
-        self.lists.extend_from_slice(&gaps.bytes);
+    fn list(&mut self, list: &Ordinals) {
+        let bytes = gaps::encode(&list.gaps);
+        put_varint(&mut self.table, bytes.len() as u64);
+        self.table.extend(crc32c::crc32c(&bytes).to_le_bytes());
+        self.lists.extend(bytes);
     }
 }

@@ -11,7 +11,7 @@ use super::cache::{Entry, What};
 use super::encoding::{Cut, byte_array, delta::Delta, hybrid, split, take_u32};
 use super::field::{Field, Projection};
 use super::pages::{ColumnPages, PageEncoding, PageIndex, PageMeta};
-use super::{RowGroup, corrupt, names};
+use super::{RowGroup, corrupt, links, names};
 use crate::QueryError;
 
 /// Up to this many rows, it pays to look which attributes they have before reading any.
@@ -26,6 +26,10 @@ pub(super) fn load(
     let mut columns = Columns::default();
     for field in Field::ALL.into_iter().filter(|field| projection.has(*field)) {
         reader.field(&mut columns, field)?;
+    }
+    // Whoever looks at attributes of links only does not need their ids.
+    if projection.has(Field::Links) && projection.has(Field::ParentSpanId) {
+        columns.links = links::restored(&columns.links, &columns);
     }
     let used = if projection.has(Field::AttributeShape) && reader.rows.len() <= MAX_ROWS_TO_LOOK {
         Some(used_attributes(&columns, group.part.meta.attributes.len()))
@@ -109,12 +113,7 @@ impl Reader<'_> {
             Field::Events => columns.events = self.blobs(column)?,
             Field::Links => columns.links = self.blobs(column)?,
             // What they say is in the resource and the scope.
-            Field::ServiceName
-            | Field::InstanceId
-            | Field::InstanceLane
-            | Field::Region
-            | Field::ScopeName
-            | Field::ScopeVersion => {}
+            Field::ServiceName | Field::ScopeName | Field::ScopeVersion => {}
         }
         Ok(())
     }

@@ -14,8 +14,8 @@ pub(super) struct TraceEntry {
     // From the row group's first start, in whole milliseconds.
     max_start_ms: u32,
     // See `at_most`.
-    extent_ms: u8,
-    max_duration_ns: u8,
+    extent_ms: u16,
+    max_duration_ns: u16,
     has_error: bool,
 }
 
@@ -28,27 +28,32 @@ pub(in super::super) struct TraceTable {
     min_start_unix_ns: u64,
 }
 
-/// A number in a byte: not less than the number, and at most a quarter more. Quarters of powers of two.
-fn at_most(number: u64) -> u8 {
-    if number < 4 {
-        return number as u8;
+/// Bits behind the leading one that [`at_most`] keeps.
+const MANTISSA_BITS: u32 = 9;
+
+/// A number in two bytes: not less than the number, and at most one in 512 more.
+fn at_most(number: u64) -> u16 {
+    if number < 1 << MANTISSA_BITS {
+        return number as u16;
     }
-    // Rounded up to two bits behind the leading one.
-    let shift = number.ilog2() - 2;
+    let shift = number.ilog2() - MANTISSA_BITS;
+    // Rounded up; what overflows the mantissa is the first number of the next power of two.
     let mantissa = (u128::from(number) + (1 << shift) - 1) >> shift;
-    (shift * 4) as u8 + mantissa as u8
+    ((shift << MANTISSA_BITS) + mantissa as u32) as u16
 }
 
-/// The largest number that [`at_most`] gives this byte for.
-fn bound(byte: u8) -> u64 {
-    if byte < 8 {
-        return byte.into();
+/// The largest number that [`at_most`] gives this for.
+fn bound(rounded: u16) -> u64 {
+    let rounded = u32::from(rounded);
+    if rounded < 2 << MANTISSA_BITS {
+        return rounded.into();
     }
-    let (shift, mantissa) = (byte / 4 - 1, u128::from(byte % 4 + 4));
+    let shift = (rounded >> MANTISSA_BITS) - 1;
+    let mantissa = u128::from(rounded - (shift << MANTISSA_BITS));
     u64::try_from(mantissa << shift).unwrap_or(u64::MAX)
 }
 
-const ENTRY_BYTES: usize = 11;
+const ENTRY_BYTES: usize = 13;
 const NS_PER_MS: u64 = 1_000_000;
 
 impl TraceTable {
@@ -120,8 +125,8 @@ impl TraceTable {
         out.extend(self.min_start_unix_ns.to_le_bytes());
         out.extend(self.entries.iter().flat_map(|entry| entry.first_row.to_le_bytes()));
         out.extend(self.entries.iter().flat_map(|entry| entry.max_start_ms.to_le_bytes()));
-        out.extend(self.entries.iter().map(|entry| entry.extent_ms));
-        out.extend(self.entries.iter().map(|entry| entry.max_duration_ns));
+        out.extend(self.entries.iter().flat_map(|entry| entry.extent_ms.to_le_bytes()));
+        out.extend(self.entries.iter().flat_map(|entry| entry.max_duration_ns.to_le_bytes()));
         out.extend(self.entries.iter().map(|entry| u8::from(entry.has_error)));
         out
     }
@@ -135,14 +140,17 @@ impl TraceTable {
         }
         let (first_rows, bytes) = bytes.split_at(traces * 4);
         let (max_starts, bytes) = bytes.split_at(traces * 4);
+        let (extents, bytes) = bytes.split_at(traces * 2);
+        let (durations, errors) = bytes.split_at(traces * 2);
         let number = |bytes: &[u8], i: usize| u32::from_le_bytes(bytes.as_chunks().0[i]);
+        let rounded = |bytes: &[u8], i: usize| u16::from_le_bytes(bytes.as_chunks().0[i]);
         let entries: Vec<_> = (0..traces)
             .map(|i| TraceEntry {
                 first_row: number(first_rows, i),
                 max_start_ms: number(max_starts, i),
-                extent_ms: bytes[i],
-                max_duration_ns: bytes[traces + i],
-                has_error: bytes[2 * traces + i] != 0,
+                extent_ms: rounded(extents, i),
+                max_duration_ns: rounded(durations, i),
+                has_error: errors[i] != 0,
             })
             .collect();
         let is_ordered = entries.is_sorted_by(|a, b| a.first_row < b.first_row);
@@ -166,10 +174,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_byte_bounds_a_number_by_a_quarter(number: u64, shift in 0..64u32) {
+        fn a_rounded_number_bounds_it(number: u64, shift in 0..64u32) {
             let number = number >> shift;
             let bound = bound(at_most(number));
-            prop_assert!(bound >= number && u128::from(bound) <= u128::from(number) + u128::from(number / 4) + 1);
+            prop_assert!(bound >= number && u128::from(bound) <= u128::from(number) + u128::from(number / 512) + 1);
         }
     }
 }

@@ -41,7 +41,8 @@ fn open(dir: &Path) -> Result<Part, QueryError> {
 
 fn read(group: RowGroup<'_>, rows: Range<usize>) -> Result<Vec<Span>, QueryError> {
     let columns = group.load(rows, &Projection::all())?;
-    let mut reader = SpanReader::new(&columns);
+    let all = Projection::all();
+    let mut reader = SpanReader::new(&columns, &all);
     (0..columns.len()).map(|row| reader.span(row)).collect()
 }
 

@@ -7,10 +7,12 @@
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap};
+use std::ops::Range;
 
 use laneway_proto::TraceId;
 
-use super::super::part::{Candidates, Projection, RowGroup};
+use super::super::columns::Columns;
+use super::super::part::{Candidates, RowGroup};
 use super::super::scan;
 use super::super::view::{Live, Snapshot, Source};
 use super::Work;
@@ -20,6 +22,8 @@ use crate::query::{SpanFilter, TimeRange, TraceCursor, TraceQuery};
 /// So many traces of a row group are read in vain, one after the other, before the whole row group is: which costs about as
 /// much as reading this many.
 const MAX_MISSES: usize = 48;
+/// Candidates that lie together in so few places are read at once, place by place.
+const MAX_RUNS: usize = 16;
 
 /// The places of matching traces, newest first; a trace is given out once for each source that it matches in.
 pub(super) struct BestFirst<'a> {
@@ -31,7 +35,6 @@ pub(super) struct BestFirst<'a> {
 /// What is looked for.
 struct Search<'a> {
     filter: &'a SpanFilter,
-    projection: Projection,
     range: TimeRange,
     cursor: Option<TraceCursor>,
 }
@@ -86,12 +89,7 @@ impl<'a> BestFirst<'a> {
         if let Some(cursor) = query.cursor {
             range.end_unix_ns = range.end_unix_ns.min(cursor.start_unix_ns);
         }
-        let search = Search {
-            filter: &query.filter,
-            projection: scan::projection(&query.filter),
-            range,
-            cursor: query.cursor,
-        };
+        let search = Search { filter: &query.filter, range, cursor: query.cursor };
         let (mut heap, mut sources) = (BinaryHeap::new(), Vec::new());
         for (bounds, source) in snapshot.sources(range) {
             heap.push(Item::Source { bound_unix_ns: bounds.end_unix_ns, number: sources.len() });
@@ -120,7 +118,7 @@ impl<'a> BestFirst<'a> {
                         let found = self.search.verify(*group, ordinal as usize)?;
                         *misses = if found.is_some() { 0 } else { *misses + 1 };
                         if *misses >= MAX_MISSES && left.len() >= MAX_MISSES {
-                            *frontier = Frontier::Known(self.search.scan(*group)?);
+                            *frontier = Frontier::Known(self.search.scan(*group, 0..group.rows())?);
                         }
                         found
                     }
@@ -150,13 +148,22 @@ impl Search<'_> {
     fn open_group(&self, group: RowGroup<'_>) -> Result<Frontier, QueryError> {
         let candidates = match group.candidates(self.filter)? {
             Candidates::All => (0..group.traces() as u32).collect(),
-            Candidates::Only(candidates) if candidates.is_empty() => Vec::new(),
             Candidates::Only(candidates) => candidates,
         };
         if candidates.is_empty() {
             return Ok(Frontier::Known(BinaryHeap::new()));
         }
         let table = group.table()?;
+        // A needle's candidates are the traces of a page or two: all of them cost as much as one.
+        let runs: Vec<_> = candidates.chunk_by(|a, b| a + 1 == *b).take(MAX_RUNS + 1).collect();
+        if runs.len() <= MAX_RUNS && candidates.len() < group.traces() / 2 {
+            let mut found = BinaryHeap::new();
+            for run in runs {
+                let (first, last) = (run[0] as usize, run[run.len() - 1] as usize);
+                found.extend(self.scan(group, table.rows(first).start..table.rows(last).end)?);
+            }
+            return Ok(Frontier::Known(found));
+        }
         let bounded = candidates.into_iter().filter_map(|ordinal| {
             let starts = table.starts(ordinal as usize);
             starts.overlaps(&self.range).then(|| (starts.end_unix_ns.min(self.range.end_unix_ns), ordinal))
@@ -164,9 +171,14 @@ impl Search<'_> {
         Ok(Frontier::Candidates { left: bounded.collect::<Vec<_>>().into(), misses: 0 })
     }
 
+    fn load(&self, group: RowGroup<'_>, rows: Range<usize>) -> Result<Columns, QueryError> {
+        let may_have = |place, key: &str| group.may_have_attribute(place, key);
+        group.load(rows, &scan::projection(self.filter, &may_have))
+    }
+
     /// The place of a trace, if it has a matching span here.
     fn verify(&self, group: RowGroup<'_>, ordinal: usize) -> Result<Option<TraceCursor>, QueryError> {
-        let columns = group.load(group.table()?.rows(ordinal), &self.projection)?;
+        let columns = self.load(group, group.table()?.rows(ordinal))?;
         let matches = scan::matching(self.filter, &columns, columns.len());
         let starts = columns.start_unix_ns.iter().zip(matches).filter(|(_, matches)| *matches);
         let newest = starts.map(|(start, _)| *start).filter(|start| self.range.contains(*start)).max();
@@ -178,9 +190,9 @@ impl Search<'_> {
         self.cursor.is_none_or(|cursor| *place < cursor)
     }
 
-    /// The places of all traces of a row group that match.
-    fn scan(&self, group: RowGroup<'_>) -> Result<BinaryHeap<TraceCursor>, QueryError> {
-        let columns = group.load(0..group.rows(), &self.projection)?;
+    /// The places of all traces of some rows that match.
+    fn scan(&self, group: RowGroup<'_>, rows: Range<usize>) -> Result<BinaryHeap<TraceCursor>, QueryError> {
+        let columns = self.load(group, rows)?;
         let matches = scan::matching(self.filter, &columns, columns.len());
         let mut newest = HashMap::<TraceId, u64>::new();
         for row in (0..columns.len()).filter(|&row| matches[row]) {

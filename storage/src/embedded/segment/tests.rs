@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::super::columns::{AttributeValues, MAX_ATTRIBUTE_COLUMNS, SpanReader};
+use super::super::part::Projection;
 use super::super::scan;
 use super::*;
 use crate::model::{Span, Value, to_otlp};
@@ -13,7 +14,8 @@ fn append(segment: &mut Segment, spans: &[Span]) {
 }
 
 fn read(segment: &Segment) -> Vec<Span> {
-    let mut reader = SpanReader::new(segment.columns());
+    let all = Projection::all();
+    let mut reader = SpanReader::new(segment.columns(), &all);
     (0..segment.columns().len()).map(|row| reader.span(row).unwrap()).collect()
 }
 
@@ -81,17 +83,17 @@ fn the_lane_is_the_first_valid_one_in_order_of_trust() {
 
 #[test]
 fn text_that_hardly_repeats_loses_its_dictionary_and_nothing_else() {
-    let spans: Vec<Span> = (1..=10_000u64)
+    let spans: Vec<Span> = (1..=40_000u64)
         .map(|i| {
             let one = span("x").id(i).attribute("distinct", &*format!("user-{i}"));
             one.attribute("few", &*format!("route-{}", i % 1_500)).build()
         })
         .collect();
     let mut segment = Segment::default();
-    append(&mut segment, &spans[..9_000]);
+    append(&mut segment, &spans[..36_000]);
     append(&mut segment, &spans[..500]);
-    segment.truncate(9_000);
-    append(&mut segment, &spans[9_000..]);
+    segment.truncate(36_000);
+    append(&mut segment, &spans[36_000..]);
     let values: Vec<_> = segment.columns().attributes.iter().map(|column| &column.values).collect();
     assert!(matches!(values[..], [AttributeValues::Plain(_), AttributeValues::String(_)]));
     assert_eq!(read(&segment), spans);

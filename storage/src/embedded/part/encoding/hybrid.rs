@@ -8,9 +8,14 @@ use super::{Cut, bits, put_varint, take_varint};
 /// Equal neighbours from which on a run of its own is shorter than packing them.
 const MIN_REPEATS: usize = 8;
 
-/// Bits in which the numbers below `count` are written: whole bytes, so that general compression behind this encoding sees
-/// equal numbers as equal bytes, and reading is copying. One bit where that is enough.
-pub(in super::super) fn width_of(count: usize) -> u32 {
+/// The fewest bits that the numbers below `count` fit in.
+pub(in super::super) fn least_width(count: usize) -> u32 {
+    count.saturating_sub(1).checked_ilog2().map_or(0, |log| log + 1)
+}
+
+/// Bits in which the numbers below `count` are best written as a rule: whole bytes, so that general compression behind this
+/// encoding sees equal numbers as equal bytes, and reading is copying. One bit where that is enough.
+pub(in super::super) fn whole_width(count: usize) -> u32 {
     match count {
         0 | 1 => 0,
         2 => 1,

@@ -62,6 +62,20 @@ proptest! {
     }
 
     #[test]
+    fn lists_are_read_back(gaps in vec(prop_oneof![0..4u32, 0..100u32, 0..100_000u32], 0..300)) {
+        let mut next = 0;
+        let numbers: Vec<u32> = gaps
+            .iter()
+            .map(|gap| {
+                let number = next + gap;
+                next = number + 1;
+                number
+            })
+            .collect();
+        prop_assert_eq!(gaps::decode(&gaps::encode(&gaps)).unwrap(), numbers);
+    }
+
+    #[test]
     fn byte_arrays_are_read_back((values, places) in with_places(vec(vec(any::<u8>(), 0..20), 0..200))) {
         let slices = values.iter().map(Vec::as_slice);
         let (mut bytes, mut plain) = (Vec::new(), Vec::new());
@@ -82,6 +96,7 @@ proptest! {
             if delta.len() > 100_000 { return Err(Cut) }
             delta.read_all(|_| ())
         });
+        let _ = gaps::decode(&bytes);
         let _ = split::decode::<8>(&bytes, count, 0..count, &mut Vec::new());
         let _ = byte_array::decode(&bytes, 0..count, &mut strings);
         let _ = byte_array::decode_plain(&bytes, count);

@@ -1,6 +1,7 @@
 //! Which traces of a row group a search has to look at.
 
 use super::super::super::columns::{AttributeType, resource, scope};
+use super::super::super::scan;
 use super::super::field::Field;
 use super::super::needles;
 use super::super::pages::PageEncoding;
@@ -95,6 +96,19 @@ impl RowGroup<'_> {
         }
     }
 
+    /// Whether an attribute of this key may be in a place that has no index but its keys: among events, links, or what spans have
+    /// beside their attribute columns.
+    pub(in super::super::super) fn may_have_attribute(self, place: AttributeScope, key: &str) -> bool {
+        let meta = self.meta();
+        let keys = match place {
+            AttributeScope::Span => &meta.residual_keys,
+            AttributeScope::Event => &meta.event_keys,
+            AttributeScope::Link => &meta.link_keys,
+            AttributeScope::Any | AttributeScope::Resource | AttributeScope::Scope => return true,
+        };
+        keys.as_ref().is_none_or(|keys| keys.iter().any(|other| other == key))
+    }
+
     fn with_all(self, filters: &[SpanFilter]) -> Result<Candidates, QueryError> {
         let service = filters.iter().find_map(|filter| match filter {
             SpanFilter::Service(name) => Some(name.as_str()),
@@ -144,27 +158,22 @@ impl RowGroup<'_> {
 
     fn with_attribute(self, place: AttributeScope, key: &str, text: &str) -> Result<Candidates, QueryError> {
         let is_within = |scope| place == AttributeScope::Any || place == scope;
-        let has_key = |keys: &Option<Vec<String>>| {
-            Candidates::all_if(keys.as_ref().is_none_or(|keys| keys.iter().any(|other| other == key)))
-        };
-        let meta = self.meta();
         let mut candidates = Candidates::NONE;
-        if is_within(AttributeScope::Event) {
-            candidates = candidates.or(has_key(&meta.event_keys));
-        }
-        if is_within(AttributeScope::Link) {
-            candidates = candidates.or(has_key(&meta.link_keys));
+        for scope in [AttributeScope::Event, AttributeScope::Link] {
+            if is_within(scope) {
+                candidates = candidates.or(Candidates::all_if(self.may_have_attribute(scope, key)));
+            }
         }
         if is_within(AttributeScope::Scope) {
-            candidates = candidates.or(self.with_text(Field::Scope, |stored| {
-                scope(stored).is_ok_and(|scope| has(&scope.attributes, key, text))
-            })?);
+            candidates =
+                candidates.or(self.with_text(Field::Scope, |stored| scan::scope_has(stored, key, text))?);
         }
         if is_within(AttributeScope::Resource) {
             candidates = candidates.or(self.with_resource(key, text)?);
         }
         if is_within(AttributeScope::Span) {
-            candidates = candidates.or(has_key(&meta.residual_keys));
+            candidates =
+                candidates.or(Candidates::all_if(self.may_have_attribute(AttributeScope::Span, key)));
             for (place, attribute) in self.part.meta.attributes.iter().enumerate() {
                 if attribute.key == key && candidates != Candidates::All {
                     candidates = candidates.or(self.with_value(place, attribute.kind, text)?);
@@ -178,8 +187,8 @@ impl RowGroup<'_> {
     fn with_resource(self, key: &str, text: &str) -> Result<Candidates, QueryError> {
         let mut services = Vec::new();
         for stored in self.texts(Field::Resource.index(), &*self.pages()?)?.iter() {
-            if let Ok(resource) = resource(stored)
-                && has(&resource.attributes, key, text)
+            if scan::resource_has(stored, key, text)
+                && let Ok(resource) = resource(stored)
             {
                 services.push(resource.service_name().to_owned());
             }
@@ -224,8 +233,4 @@ impl RowGroup<'_> {
         }
         Ok(Candidates::All)
     }
-}
-
-fn has(attributes: &[crate::model::KeyValue], key: &str, text: &str) -> bool {
-    attributes.iter().any(|attribute| attribute.key == key && attribute.value.matches_text(text))
 }

@@ -17,8 +17,10 @@ use super::group::{page_rows, sparse};
 
 /// Integers of more distinct values have no dictionary.
 const MAX_DICTIONARY_INTS: usize = 4096;
-/// A dictionary with more values than this is worth a filter that spares reading it.
+/// A dictionary with more values than this is worth a filter that spares reading it,
 const MIN_NEEDLE_VALUES: usize = 512;
+/// if a page has at most one of its values in so many rows: more would make the filter as large as the column.
+const MIN_NEEDLE_REPEATS: usize = 4;
 
 type Compressor = zstd::bulk::Compressor<'static>;
 
@@ -85,14 +87,16 @@ fn text<'c>(
         return Ok((chunk, None));
     }
     let hashes: Vec<u64> = values.iter().map(needles::hash).collect();
-    let mut needles = Needles::default();
+    let (mut needles, mut filtered) = (Needles::default(), 0);
     put_numbers(&mut chunk, placed, rows, values.len(), &coded.ids, |numbers| {
         let mut distinct = numbers.to_vec();
         distinct.sort_unstable();
         distinct.dedup();
+        filtered += distinct.len();
         needles.push(distinct.into_iter().map(|number| hashes[number as usize]).collect());
     })?;
-    Ok((chunk, Some(needles)))
+    let is_local = filtered * MIN_NEEDLE_REPEATS <= coded.ids.len();
+    Ok((chunk, is_local.then_some(needles)))
 }
 
 fn plain<'c>(
@@ -118,7 +122,8 @@ fn put_numbers(
     numbers: &[u32],
     mut see: impl FnMut(&[u32]),
 ) -> Result<(), ParquetError> {
-    let width = hybrid::width_of(count);
+    let some: Vec<u32> = placed.values(0..rows.min(chunk.page_rows())).map(|place| numbers[place]).collect();
+    let width = chunk.width(count, &some)?;
     let mut of_page = Vec::new();
     sparse(chunk, placed, rows, |places: Values<'_>, out| {
         of_page.clear();

@@ -11,6 +11,7 @@ use super::super::super::columns::{Blobs, Coded, Columns, Strings};
 use super::super::chunk::Chunk;
 use super::super::encoding::{byte_array, delta, hybrid, split};
 use super::super::field::Field;
+use super::super::links;
 use super::super::meta::AttributeMeta;
 use super::super::needles::Needles;
 use super::super::pages::{ColumnPages, PageEncoding};
@@ -155,13 +156,8 @@ impl<'a> GroupWriter<'a> {
             Field::DroppedLinksCount => self.numbers(descriptor, &columns.dropped_links),
             Field::ResidualAttributes => self.blobs(descriptor, &columns.residual),
             Field::Events => self.blobs(descriptor, &columns.events),
-            Field::Links => self.blobs(descriptor, &columns.links),
+            Field::Links => self.blobs(descriptor, &links::shortened(columns)),
             Field::ServiceName => self.of_resource(descriptor, |resource| resource.service_name().to_owned()),
-            Field::InstanceId => self.of_resource(descriptor, |resource| resource.instance_id().to_owned()),
-            Field::InstanceLane => {
-                self.of_resource(descriptor, |resource| resource.instance_lane().to_string())
-            }
-            Field::Region => self.of_resource(descriptor, |resource| resource.region().to_owned()),
             Field::ScopeName => self.of_scope(descriptor, |scope| &scope.name),
             Field::ScopeVersion => self.of_scope(descriptor, |scope| &scope.version),
         }
@@ -359,7 +355,7 @@ fn put_numbers(
     count: usize,
     page_rows: usize,
 ) -> Result<(), ParquetError> {
-    let width = hybrid::width_of(count);
+    let width = chunk.width(count, &numbers[..numbers.len().min(PAGE_ROWS)])?;
     for page in numbers.chunks(page_rows) {
         let mut out = vec![width as u8];
         hybrid::encode(&mut out, page, width);
