@@ -1,6 +1,6 @@
 //! What the write-ahead log costs: `cargo bench -p laneway-storage --bench wal`.
 //!
-//! Per group size, once in new files and once in spare ones: CPU time of the writing thread and what checksums have of it,
+//! Per group size, in new files, in spare ones, and in spare ones through the page cache: CPU time of the writing thread and what checksums have of it,
 //! latency of append with sync, throughput with a sync per group, and CPU time of reading the log back from the page cache.
 //! Files go to the target directory, so that it is a real disk that syncs.
 
@@ -10,6 +10,7 @@ use std::error::Error;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use laneway_storage::embedded::SyncMode;
 use laneway_storage::embedded::wal::{OsFs, Record, WalDir, WalError, WalFile, WalOptions};
 
 /// Most that is written per measurement, in bytes and in groups.
@@ -26,20 +27,26 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("request bytes x group  file   write   crc  replay     p50      p99      max     MB/s");
     for request_bytes in [80_000, 700_000] {
         for group in [1, 4, 16] {
-            for spare in [false, true] {
-                measure(home.path(), request_bytes, group, spare)?;
+            // Only what is synced always is written past the page cache; here every group is synced in any mode.
+            let cached = SyncMode::Interval(Duration::from_secs(3600));
+            for (file, spare_files, sync) in
+                [("new", 0, SyncMode::Always), ("spare", 1, SyncMode::Always), ("cached", 1, cached)]
+            {
+                let options = WalOptions { spare_files, spare_bytes: LOG_BYTES as u64, sync };
+                measure(home.path(), request_bytes, group, file, options)?;
             }
         }
     }
     Ok(())
 }
 
-fn measure(home: &Path, request_bytes: usize, group: usize, spare: bool) -> Result<(), Box<dyn Error>> {
-    let options = WalOptions {
-        spare_files: usize::from(spare),
-        spare_bytes: LOG_BYTES as u64,
-        ..WalOptions::default()
-    };
+fn measure(
+    home: &Path,
+    request_bytes: usize,
+    group: usize,
+    file: &str,
+    options: WalOptions,
+) -> Result<(), Box<dyn Error>> {
     let dir = WalDir::open(OsFs, home, options)?;
     dir.prepare()?;
     let mut log = dir.create(1)?;
@@ -79,7 +86,7 @@ fn measure(home: &Path, request_bytes: usize, group: usize, spare: bool) -> Resu
     let per_megabyte = |cpu: Duration| cpu.as_secs_f64() * 1e6 / megabytes;
     println!(
         "{request_bytes:>13} x {group:<5}  {:<6} {:>5.0} {:>5.0} {:>7.0} {:>7} {:>8} {:>8} {:>8.0}",
-        if spare { "spare" } else { "new" },
+        file,
         per_megabyte(cpu),
         per_megabyte(crc),
         per_megabyte(replayed),

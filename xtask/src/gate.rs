@@ -22,15 +22,17 @@ const CEILINGS: [Ceiling; 1] = [Ceiling {
     package: "laneway-storage",
     bench: "ingest",
     what: "decode and columns",
-    instructions_per_span: 3676.0,
+    instructions_per_span: 3686.0,
 }];
 
 /// How far above its ceiling a figure may be: another compiler and another C library differ by that much.
 const TOLERANCE: f64 = 0.05;
 
 pub(crate) fn run(steps: &mut Steps) -> anyhow::Result<()> {
-    if !is_installed("valgrind") {
-        say("gate: skipped, because valgrind is not installed (Debian: apt-get install valgrind)");
+    if !is_installed("valgrind") && !install("valgrind") {
+        say(
+            "gate: skipped, because valgrind is not installed and could not be (Debian: apt-get install valgrind)",
+        );
         return Ok(());
     }
     for ceiling in &CEILINGS {
@@ -101,4 +103,13 @@ fn bench_binary(steps: &Steps, package: &str, bench: &str) -> anyhow::Result<Pat
 fn is_installed(program: &str) -> bool {
     let started = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     started.is_ok_and(|status| status.success())
+}
+
+/// Installs a Debian package, where that is possible.
+fn install(package: &str) -> bool {
+    let apt = |args: &[&str]| {
+        Command::new("apt-get").args(args).stdout(Stdio::null()).stderr(Stdio::null()).status()
+    };
+    let installed = apt(&["install", "--yes", package]).is_ok_and(|status| status.success());
+    installed && is_installed(package)
 }

@@ -19,7 +19,7 @@ struct Cli {
 
 #[derive(Debug, Clone, Subcommand)]
 enum Task {
-    /// Everything that must hold before a change is merged: fmt --check, clippy, doc, test
+    /// Everything that must hold before a change is merged: fmt --check, clippy, doc, test, gate
     Ci,
     /// Every test of the workspace, after installing what the tests need
     Test,

@@ -77,16 +77,18 @@ mod span;
 pub(crate) mod tests;
 mod text;
 mod value;
+mod visit;
 
 pub use error::{ReadError, ReadErrorKind};
 pub use event::{Event, Link};
 pub use repeated::Repeated;
 pub use request::{ResourceSpans, ResourceSpansIter, ScopeSpans, TracesRequest};
 pub use resource::{EntityRef, Resource, Scope};
-pub use scalar::{Scalar, ScalarAttribute};
+pub use scalar::{Foreseen, KeyPrefix, MaybeScalar, Scalar, ShortValue};
 pub use span::Span;
 pub use text::Text;
 pub use value::{AnyValue, KeyValue};
+pub use visit::Visitor;
 
 /// How deep values nest: an attribute's value is level 1, what it contains is level 2.
 pub const MAX_DEPTH: u8 = 64;

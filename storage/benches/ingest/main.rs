@@ -16,6 +16,8 @@ mod load;
 use std::hint::black_box;
 
 use laneway_storage::embedded::probe::OpenSegment;
+use laneway_storage::embedded::{EmbeddedStore, Options, SyncMode};
+use laneway_storage::{IngestRequest, Store};
 use rustix::time::{ClockId, clock_gettime};
 
 #[global_allocator]
@@ -73,6 +75,37 @@ fn measure() {
     println!("  of the best segment        {:>8.0}", rounds[0]);
     println!("allocations per segment      {allocated:>8}");
     println!("memory bytes per span        {:>8}", segment.memory_bytes() as u64 / spans);
+    println!("replay, CPU ns per span      {:>8.0}", replay_ns(&requests));
+}
+
+/// CPU time per span of opening a store whose log holds these requests: reading it back, checksums, decode and columns.
+fn replay_ns(requests: &[Vec<u8>]) -> f64 {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("the target directory can be written");
+    let options = || Options {
+        wal_sync: SyncMode::Never,
+        segment_max_spans: usize::MAX,
+        segment_max_bytes: usize::MAX,
+        ingest_threads: 1,
+        ..Options::new(dir.path())
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime without drivers");
+    let store = EmbeddedStore::open(options()).expect("an empty directory opens");
+    runtime.block_on(async {
+        for body in requests {
+            let request = IngestRequest { body: body.clone().into(), compressed: None, connection: 0 };
+            store.append(request).await.expect("the request is well-formed");
+        }
+        store.close().await;
+    });
+    drop(store);
+    // One log is replayed by the thread that opens the store.
+    let cpu_before = thread_cpu_ns();
+    let store = EmbeddedStore::open(options()).expect("what was closed opens");
+    let cpu = thread_cpu_ns() - cpu_before;
+    let recovered = store.stats().recovered_spans;
+    runtime.block_on(store.close());
+    assert_eq!(recovered, requests.len() as u64 * load::SPANS_PER_REQUEST);
+    cpu as f64 / recovered as f64
 }
 
 fn append(segment: &mut OpenSegment, requests: &[Vec<u8>]) -> u64 {

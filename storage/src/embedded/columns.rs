@@ -8,7 +8,6 @@
 use laneway_proto::TraceId;
 
 use super::dictionary::Dictionary;
-use super::equal::equal;
 
 mod attribute;
 mod blobs;
@@ -44,11 +43,26 @@ impl Coded {
         Ok(id)
     }
 
+    /// Adds a value for all rows up to `rows` that have none yet. `check` must accept it where it is not known to be good.
+    pub(super) fn fill<E>(
+        &mut self,
+        rows: usize,
+        value: &[u8],
+        check: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        let id = match self.ids.last() {
+            Some(&last) if self.values.is(last, value) => last,
+            _ => self.values.intern(value, check)?,
+        };
+        self.ids.resize(rows, id);
+        Ok(())
+    }
+
     /// Adds the value of the next row if the last row has the same: what repeats, mostly repeats in a row.
     #[inline(always)]
     pub(super) fn push_last(&mut self, value: &[u8]) -> Option<u32> {
         let last = *self.ids.last()?;
-        if !equal(self.values.get(last), value) {
+        if !self.values.is(last, value) {
             return None;
         }
         self.ids.push(last);

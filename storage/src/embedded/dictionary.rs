@@ -40,7 +40,7 @@ impl Dictionary {
     ) -> Result<u32, E> {
         debug_assert!(self.shared.is_none(), "a dictionary that was read does not grow");
         let hash = self.hasher.hash_one(value);
-        if let Some(&id) = self.index.find(hash, |&id| equal(self.values.get(id as usize), value)) {
+        if let Some(&id) = self.index.find(hash, |&id| self.is(id, value)) {
             return Ok(id);
         }
         check()?;
@@ -60,6 +60,12 @@ impl Dictionary {
     /// The value of a number that this dictionary gave out.
     pub(super) fn get(&self, id: u32) -> &[u8] {
         self.values().get(id as usize)
+    }
+
+    /// Whether the value of a number that was given out is this one. For a dictionary that grows.
+    #[inline(always)]
+    pub(super) fn is(&self, id: u32, value: &[u8]) -> bool {
+        equal(self.values.get(id as usize), value)
     }
 
     /// The value as text; values of text columns were checked when they were added.

@@ -18,10 +18,6 @@ const GROUP_REQUESTS: usize = 64;
 const GROUP_BYTES: usize = 16 /* MiB */ * 1024 * 1024;
 /// How often an idle thread looks whether its segment has grown old.
 const TICK: Duration = Duration::from_millis(250);
-/// The most segments that wait to be sealed, of all threads together. Beyond it ingest waits, its queue fills, and senders are
-/// refused. Sealing is faster than ingest; one that waits while another is sealed evens out what is left.
-const MAX_UNSEALED: usize = 2;
-
 /// What an ingest thread owns.
 pub(super) struct Ingest {
     shared: Arc<Shared>,
@@ -174,7 +170,9 @@ impl Ingest {
 
     /// Begins a new segment; the one so far waits to be sealed. `false` when the store closes.
     fn rotate(&mut self) -> bool {
-        if !self.shared.wait_for_sealing(MAX_UNSEALED - 1) {
+        // As many segments wait to be sealed as there are threads, and no more: each may take the memory of a whole one. Beyond it
+        // ingest waits, its queue fills, and senders are refused.
+        if !self.shared.wait_for_sealing(self.shared.ingest_threads() - 1) {
             return false;
         }
         // The old log must be durable as a whole before it stops being the newest.

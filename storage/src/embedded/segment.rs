@@ -5,7 +5,7 @@
 //! for UTF-8, for equality with a checked value proves the rest.
 
 use laneway_proto::SpanId;
-use laneway_proto::otlp::reader::{self, ReadError, Repeated, Text, TracesRequest};
+use laneway_proto::otlp::reader::{self, ReadError, Repeated, Resource, Scope, Text, TracesRequest, Visitor};
 use laneway_proto::otlp::{field, wire};
 
 use super::columns::{Blobs, Coded, Columns};
@@ -65,62 +65,14 @@ impl Segment {
     }
 
     fn try_append(&mut self, request: TracesRequest<'_>) -> Result<Accepted, ReadError> {
-        let mut accepted = Accepted::default();
-        for group in request.resource_spans() {
-            let group = group?;
-            let resource = self.intern_resource(&group)?;
-            for group in group.scope_spans() {
-                let group = group?;
-                let scope = self.intern_scope(&group)?;
-                group.visit_spans(|span| {
-                    if self.append_span(span, resource, scope)? {
-                        accepted.spans += 1;
-                    } else {
-                        accepted.rejected_spans += 1;
-                    }
-                    Ok::<_, ReadError>(())
-                })?;
-            }
-        }
-        Ok(accepted)
+        let mut append = Append { segment: self, accepted: Accepted::default() };
+        request.visit(&mut append)?;
+        Ok(append.accepted)
     }
 
-    fn intern_resource(&mut self, group: &reader::ResourceSpans<'_>) -> Result<u32, ReadError> {
-        let (resource, schema_url) = (group.resource.bytes(), group.schema_url.as_bytes());
-        let bytes = &mut self.scratch;
-        bytes.clear();
-        wire::message_sized(bytes, field::request::RESOURCE_SPANS, resource.len(), |bytes| {
-            wire::bytes(bytes, field::resource_spans::RESOURCE, resource);
-            if !schema_url.is_empty() {
-                wire::bytes(bytes, field::resource_spans::SCHEMA_URL, schema_url);
-            }
-        });
-        self.columns.resource.values.intern(bytes, || {
-            group.schema_url.validate()?;
-            group.resource.validate()
-        })
-    }
-
-    fn intern_scope(&mut self, group: &reader::ScopeSpans<'_>) -> Result<u32, ReadError> {
-        let (scope, schema_url) = (group.scope.bytes(), group.schema_url.as_bytes());
-        let bytes = &mut self.scratch;
-        bytes.clear();
-        wire::message_sized(bytes, field::request::RESOURCE_SPANS, scope.len(), |bytes| {
-            wire::message_sized(bytes, field::resource_spans::SCOPE_SPANS, scope.len(), |bytes| {
-                wire::bytes(bytes, field::scope_spans::SCOPE, scope);
-                if !schema_url.is_empty() {
-                    wire::bytes(bytes, field::scope_spans::SCHEMA_URL, schema_url);
-                }
-            });
-        });
-        self.columns.scope.values.intern(bytes, || {
-            group.schema_url.validate()?;
-            group.scope.validate()
-        })
-    }
-
-    /// Appends a span; `false` when it has no valid ids. Every part of it is validated either way.
-    fn append_span(&mut self, span: &reader::Span<'_>, resource: u32, scope: u32) -> Result<bool, ReadError> {
+    /// Appends a span, all but its scope and resource; `false` when it has no valid ids. Every part of it is validated either way.
+    #[inline(always)]
+    fn append_span(&mut self, span: &reader::Span<'_>) -> Result<bool, ReadError> {
         let Some((trace_id, span_id)) = span.ids() else { return span.validate().map(|()| false) };
         let row = self.columns.len();
         let name = push_text(&mut self.columns.name, span.name)?;
@@ -134,8 +86,6 @@ impl Segment {
         push_blob(&mut columns.links, scratch, row, field::span::LINKS, span.links(), |link| {
             link.validate().map(|()| link.bytes())
         })?;
-        columns.resource.ids.push(resource);
-        columns.scope.ids.push(scope);
         columns.trace_id.push(trace_id.to_bytes());
         columns.span_id.push(span_id.to_bytes());
         columns.parent_span_id.push(span.parent_id().map(SpanId::to_bytes).unwrap_or_default());
@@ -152,6 +102,52 @@ impl Segment {
         range.start_unix_ns = range.start_unix_ns.min(start);
         range.end_unix_ns = range.end_unix_ns.max(start);
         Ok(true)
+    }
+}
+
+/// Takes the spans of a request, and gives them their scope and resource when these come.
+struct Append<'s> {
+    segment: &'s mut Segment,
+    accepted: Accepted,
+}
+
+impl<'a> Visitor<'a> for Append<'_> {
+    #[inline(always)]
+    fn span(&mut self, span: &reader::Span<'a>) -> Result<(), ReadError> {
+        if self.segment.append_span(span)? {
+            self.accepted.spans += 1;
+        } else {
+            self.accepted.rejected_spans += 1;
+        }
+        Ok(())
+    }
+
+    fn scope(&mut self, scope: &Scope<'a>, schema_url: Text<'a>) -> Result<(), ReadError> {
+        let Segment { columns, scratch, .. } = &mut *self.segment;
+        scratch.clear();
+        wire::message_sized(scratch, field::request::RESOURCE_SPANS, scope.bytes().len(), |bytes| {
+            wire::message_sized(bytes, field::resource_spans::SCOPE_SPANS, scope.bytes().len(), |bytes| {
+                wire::bytes(bytes, field::scope_spans::SCOPE, scope.bytes());
+                if !schema_url.is_empty() {
+                    wire::bytes(bytes, field::scope_spans::SCHEMA_URL, schema_url.as_bytes());
+                }
+            });
+        });
+        let rows = columns.len();
+        columns.scope.fill(rows, scratch, || schema_url.validate().and_then(|()| scope.validate()))
+    }
+
+    fn resource(&mut self, resource: &Resource<'a>, schema_url: Text<'a>) -> Result<(), ReadError> {
+        let Segment { columns, scratch, .. } = &mut *self.segment;
+        scratch.clear();
+        wire::message_sized(scratch, field::request::RESOURCE_SPANS, resource.bytes().len(), |bytes| {
+            wire::bytes(bytes, field::resource_spans::RESOURCE, resource.bytes());
+            if !schema_url.is_empty() {
+                wire::bytes(bytes, field::resource_spans::SCHEMA_URL, schema_url.as_bytes());
+            }
+        });
+        let rows = columns.len();
+        columns.resource.fill(rows, scratch, || schema_url.validate().and_then(|()| resource.validate()))
     }
 }
 

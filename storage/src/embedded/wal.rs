@@ -59,6 +59,8 @@
 //! 3. A group of records: one write at the end of the log, then, before any of it is acknowledged, fdatasync
 //!    ([`SyncMode::Always`]). In a spare or pre-written file nothing but data has changed, so no journal of the file system
 //!    takes part; in a file that grows, fdatasync commits its new size too.
+//!    With [`SyncMode::Always`], and where the file system can, the write goes past the page cache, in blocks of 4 KiB: the last block
+//!    of a group ends with zeros, and is written again, its records unchanged, together with the next group.
 //! 4. Release: the log is removed or becomes a spare file by a rename, then fsync of the directory. Only then may the file
 //!    serve another segment: so it never comes back under an earlier name with a later content. After a crash in between,
 //!    recovery finds a log whose segment has a committed part, and releases it again.
@@ -99,6 +101,7 @@ mod file;
 mod format;
 mod fs;
 mod replay;
+mod staging;
 #[cfg(test)]
 mod tests;
 

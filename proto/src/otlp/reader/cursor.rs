@@ -7,12 +7,12 @@ use crate::otlp::wire::{MAX_VARINT_LEN, WireType};
 /// `keys!(name = message { FIELD: Type, ... })` makes a module `name` with the keys of those fields of
 /// `message`.
 macro_rules! keys {
-    ($name:ident = $message:ident { $($field:ident: $type:ident),* $(,)? }) => {
-        mod $name {
+    ($visibility:vis $name:ident = $message:ident { $($field:ident: $type:ident),* $(,)? }) => {
+        $visibility mod $name {
             use crate::otlp::field::$message;
             use crate::otlp::wire::{WireType, key};
 
-            $( pub(super) const $field: u32 = key($message::$field, WireType::$type); )*
+            $( pub(in crate::otlp::reader) const $field: u32 = key($message::$field, WireType::$type); )*
         }
     };
 }

@@ -89,13 +89,6 @@ impl<'a, T> Repeated<'a, T> {
         self.rest = rest;
     }
 
-    /// The bytes of the next item.
-    #[inline(always)]
-    pub(super) fn next_message(&mut self) -> Option<Result<&'a [u8], ReadError>> {
-        self.remaining = self.remaining.checked_sub(1)?;
-        Some(self.next_bytes())
-    }
-
     #[inline(always)]
     fn next_bytes(&mut self) -> Result<&'a [u8], ReadError> {
         // The items usually stand one behind the other, and most are short.
@@ -135,7 +128,8 @@ impl<'a, T: Message<'a>> Iterator for Repeated<'a, T> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let item = self.next_message()?.and_then(|bytes| T::read(bytes, self.context));
+        self.remaining = self.remaining.checked_sub(1)?;
+        let item = self.next_bytes().and_then(|bytes| T::read(bytes, self.context));
         if item.is_err() {
             self.remaining = 0;
         }

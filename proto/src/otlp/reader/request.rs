@@ -39,8 +39,8 @@ pub struct ResourceSpansIter<'a> {
 }
 
 keys!(request = request { RESOURCE_SPANS: Len });
-keys!(resource_spans = resource_spans { RESOURCE: Len, SCOPE_SPANS: Len, SCHEMA_URL: Len });
-keys!(scope_spans = scope_spans { SCOPE: Len, SPANS: Len, SCHEMA_URL: Len });
+keys!(pub(super) resource_spans = resource_spans { RESOURCE: Len, SCOPE_SPANS: Len, SCHEMA_URL: Len });
+keys!(pub(super) scope_spans = scope_spans { SCOPE: Len, SPANS: Len, SCHEMA_URL: Len });
 
 impl<'a> TracesRequest<'a> {
     /// The request of these bytes, of which none has been looked at. No bytes are a request without spans.
@@ -73,18 +73,28 @@ impl<'a> Iterator for ResourceSpansIter<'a> {
     type Item = Result<ResourceSpans<'a>, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let next = self.read_next();
+        let next = self.next_message()?;
+        let next = next.and_then(|bytes| ResourceSpans::read(bytes, Context::new(Place::ResourceSpans)));
         if next.is_err() {
             self.rest = &[];
         }
-        next.transpose()
+        Some(next)
     }
 }
 
 impl FusedIterator for ResourceSpansIter<'_> {}
 
 impl<'a> ResourceSpansIter<'a> {
-    fn read_next(&mut self) -> Result<Option<ResourceSpans<'a>>, ReadError> {
+    /// The bytes of the next `ResourceSpans`. After an error there are no more.
+    pub(super) fn next_message(&mut self) -> Option<Result<&'a [u8], ReadError>> {
+        let next = self.read_next();
+        if next.is_err() {
+            self.rest = &[];
+        }
+        next.transpose()
+    }
+
+    fn read_next(&mut self) -> Result<Option<&'a [u8]>, ReadError> {
         let path = Place::Request.itself();
         let mut cursor = Cursor::new(self.rest);
         while !cursor.is_empty() {
@@ -93,7 +103,7 @@ impl<'a> ResourceSpansIter<'a> {
             if key == request::RESOURCE_SPANS {
                 let bytes = cursor.len_delimited().map_err(in_field)?;
                 self.rest = cursor.rest();
-                return ResourceSpans::read(bytes, Context::new(Place::ResourceSpans)).map(Some);
+                return Ok(Some(bytes));
             }
             cursor.skip_unknown(key, path).map_err(in_field)?;
         }
@@ -137,25 +147,6 @@ impl<'a> ScopeSpans<'a> {
     #[inline]
     pub fn spans(&self) -> Repeated<'a, Span<'a>> {
         self.spans.clone()
-    }
-
-    /// Calls `visit` with each span, until one cannot be read or `visit` fails. It does the same as a loop over
-    /// [`spans`](Self::spans), and copies no span from where it was read into: a span is large.
-    ///
-    /// # Errors
-    /// The first.
-    #[inline(always)]
-    pub fn visit_spans<E: From<ReadError>>(
-        &self,
-        mut visit: impl FnMut(&Span<'a>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let mut spans = self.spans.clone();
-        while let Some(bytes) = spans.next_message() {
-            let mut span = Span::empty(bytes?);
-            span.fill()?;
-            visit(&span)?;
-        }
-        Ok(())
     }
 
     fn validate(&self) -> Result<(), ReadError> {

@@ -3,7 +3,7 @@
 use super::cursor::{for_each_field, keys};
 use super::error::{Path, Place, ReadError, ReadErrorKind};
 use super::repeated::{Context, Message, Repeated};
-use super::scalar::{self, Scalar};
+use super::scalar::{Scalar, ShortValue};
 use super::{MAX_DEPTH, Text};
 use crate::otlp::field;
 
@@ -94,7 +94,12 @@ impl<'a> KeyValue<'a> {
 impl<'a> Message<'a> for KeyValue<'a> {
     #[inline]
     fn read(bytes: &'a [u8], context: Context) -> Result<Self, ReadError> {
-        if let Some((key, value_bytes)) = scalar::split(bytes) {
+        // What nearly every attribute looks like: a key, then a value, both shorter than 128 bytes.
+        if let [0x0a, key_len @ 0..=0x7f, rest @ ..] = bytes
+            && let Some((key, [0x12, value_len @ 0..=0x7f, value_bytes @ ..])) =
+                rest.split_at_checked(usize::from(*key_len))
+            && usize::from(*value_len) == value_bytes.len()
+        {
             let value = AnyValue::read(value_bytes, context)?;
             return Ok(Self { key: Text::new(key), value, bytes, value_bytes });
         }
@@ -195,7 +200,7 @@ impl<'a> AnyValue<'a> {
 impl<'a> Message<'a> for AnyValue<'a> {
     #[inline(always)]
     fn read(bytes: &'a [u8], context: Context) -> Result<Self, ReadError> {
-        match Scalar::read(bytes) {
+        match ShortValue::new(bytes).and_then(ShortValue::scalar) {
             Some(value) => Ok(value.into()),
             None => Self::read_general(bytes, context),
         }

@@ -1,6 +1,6 @@
 //! Attribute columns.
 
-use laneway_proto::otlp::reader::{ReadError, Scalar, Text};
+use laneway_proto::otlp::reader::{MaybeScalar, ReadError, Scalar, Text};
 
 use super::{Coded, Strings};
 
@@ -82,21 +82,35 @@ impl AttributeColumn {
     /// # Errors
     /// When it is text, but not UTF-8.
     #[inline(always)]
-    pub(in super::super) fn push(&mut self, row: usize, value: Scalar<'_>) -> Result<bool, ReadError> {
-        match (&mut self.values, value) {
-            (AttributeValues::String(values), Scalar::String(text)) => {
+    pub(in super::super) fn push<'a>(
+        &mut self,
+        row: usize,
+        value: impl MaybeScalar<'a>,
+    ) -> Result<bool, ReadError> {
+        match &mut self.values {
+            AttributeValues::String(values) => {
+                let Some(text) = value.string() else { return Ok(false) };
                 if values.push_last(text.as_bytes()).is_none() {
                     self.push_other_text(text)?;
                 }
             }
-            (AttributeValues::Plain(values), Scalar::String(text)) => {
+            AttributeValues::Plain(values) => {
+                let Some(text) = value.string() else { return Ok(false) };
                 text.validate()?;
                 values.push(text.as_bytes());
             }
-            (AttributeValues::Int(values), Scalar::Int(value)) => values.push(value),
-            (AttributeValues::Double(values), Scalar::Double(value)) => values.push(value),
-            (AttributeValues::Bool(values), Scalar::Bool(value)) => values.push(value),
-            _ => return Ok(false),
+            AttributeValues::Int(values) => match value.int() {
+                Some(value) => values.push(value),
+                None => return Ok(false),
+            },
+            AttributeValues::Double(values) => match value.double() {
+                Some(value) => values.push(value),
+                None => return Ok(false),
+            },
+            AttributeValues::Bool(values) => match value.boolean() {
+                Some(value) => values.push(value),
+                None => return Ok(false),
+            },
         }
         self.rows.push(row as u32);
         Ok(true)

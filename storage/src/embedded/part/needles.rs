@@ -58,7 +58,7 @@ impl Needles {
             .filter(move |page| *page < pages)
     }
 
-    pub(super) fn to_bytes(mut self) -> Vec<u8> {
+    pub(super) fn into_bytes(mut self) -> Vec<u8> {
         self.finish();
         let mut out = Vec::new();
         put_varint(&mut out, self.filters.len() as u64);

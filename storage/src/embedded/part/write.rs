@@ -116,7 +116,7 @@ impl PartWriter {
             needles: needles
                 .into_iter()
                 .map(|(attribute, needles)| {
-                    let section = index.raw(&needles.to_bytes())?;
+                    let section = index.raw(&needles.into_bytes())?;
                     Ok(super::meta::NeedleMeta { attribute, section })
                 })
                 .collect::<io::Result<_>>()?,

@@ -5,13 +5,12 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use laneway_proto::Lane;
-use laneway_proto::otlp::reader::{self, KeyValue, ReadError, Scalar, Text};
+use laneway_proto::otlp::reader::{self, KeyPrefix, KeyValue, MaybeScalar, ReadError, Text};
 use laneway_proto::otlp::{field, wire};
 
 use super::super::columns::{
     AttributeColumn, AttributeType, Columns, MAX_ATTRIBUTE_COLUMNS, Shape, ShapeItem,
 };
-use super::super::equal::equal;
 use crate::model::from_otlp::LANE_ATTRIBUTES;
 
 /// Finds the column of each attribute, and the shape and the lane of each span.
@@ -23,8 +22,8 @@ pub(super) struct Shredder {
     // Attribute columns by key and type.
     index: HashTable<u32>,
     hasher: RandomState,
-    /// By attribute column: the place of its key in [`LANE_ATTRIBUTES`], or one beyond the last.
-    lane_ranks: Vec<u8>,
+    /// By attribute column.
+    known: Vec<Known>,
     /// By name and kind, of which some share a place: the number of the last shape, plus one; 0 for none yet.
     last_shapes: Box<[u32; PREDICTIONS]>,
     /// Empty columns of the segment before.
@@ -32,6 +31,13 @@ pub(super) struct Shredder {
     // Reused from span to span.
     shape: Shape,
     residual: Vec<u8>,
+}
+
+/// What is known of an attribute column beside its values.
+struct Known {
+    prefix: KeyPrefix,
+    /// The place of its key in [`LANE_ATTRIBUTES`], or one beyond the last.
+    lane_rank: u8,
 }
 
 /// How many shapes are remembered. A few hundred operations of a fleet make most of its spans.
@@ -43,7 +49,7 @@ impl Default for Shredder {
         Self {
             index: HashTable::new(),
             hasher: RandomState::default(),
-            lane_ranks: Vec::new(),
+            known: Vec::new(),
             last_shapes: Box::new([0; PREDICTIONS]),
             spare_columns: Vec::new(),
             shape: Shape::default(),
@@ -72,29 +78,24 @@ impl Shredder {
         self.shape.set(&[]);
         let mut attributes = span.attributes();
         loop {
-            let attribute = if let Some(attribute) = attributes.next_scalar() {
-                // An item of one byte that is not 0 is an attribute column.
-                if let Some(&item @ 1..=0x7f) = expected.get(at)
-                    && let index = usize::from(item) - 1
-                    && let column = &mut columns.attributes[index]
-                    && equal(column.key.as_bytes(), attribute.key.as_bytes())
-                    && (as_expected || !column.has(row))
-                    && column.push(row, attribute.value)?
-                {
-                    at += 1;
-                    if !as_expected {
-                        self.shape.push(ShapeItem::Column(index));
-                    }
-                    lane.look_at(self.lane_ranks[index], attribute.value);
-                    continue;
+            // An item of one byte that is not 0 is an attribute column.
+            if let Some(&item @ 1..=0x7f) = expected.get(at)
+                && let index = usize::from(item) - 1
+                && let known = &self.known[index]
+                && let Some(foreseen) = attributes.foresee(&known.prefix)
+                && let column = &mut columns.attributes[index]
+                && (as_expected || !column.has(row))
+                && column.push(row, foreseen.value)?
+            {
+                attributes.take_foreseen(foreseen);
+                at += 1;
+                if !as_expected {
+                    self.shape.push(ShapeItem::Column(index));
                 }
-                KeyValue::parse(attribute.bytes())
-            } else {
-                match attributes.next() {
-                    Some(attribute) => attribute,
-                    None => break,
-                }
-            };
+                lane.look_at(known.lane_rank, foreseen.value);
+                continue;
+            }
+            let Some(attribute) = attributes.next() else { break };
             if as_expected {
                 as_expected = false;
                 self.shape.set(&expected[..at]);
@@ -135,7 +136,7 @@ impl Shredder {
             && let Some(index) = self.column_of(columns, attribute.key, AttributeType::of(value), row)?
             && columns[index].push(row, value)?
         {
-            lane.look_at(self.lane_ranks[index], value);
+            lane.look_at(self.known[index].lane_rank, value);
             return Ok(ShapeItem::Column(index));
         }
         attribute.key.validate()?;
@@ -176,7 +177,7 @@ impl Shredder {
             Some(spare) => self.spare_columns.swap_remove(spare),
             None => AttributeColumn::new(text.to_str()?.to_owned(), kind),
         });
-        self.lane_ranks.push(lane_rank(key));
+        self.known.push(Known { prefix: KeyPrefix::new(&columns[index].key), lane_rank: lane_rank(key) });
         let (columns, hasher) = (&*columns, &self.hasher);
         self.index.insert_unique(hash, index as u32, |&index| {
             let column = &columns[index as usize];
@@ -191,14 +192,14 @@ impl Shredder {
         columns.iter_mut().for_each(AttributeColumn::clear);
         self.spare_columns = columns;
         self.index.clear();
-        self.lane_ranks.clear();
+        self.known.clear();
         self.last_shapes.fill(0);
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
         self.index.allocation_size()
             + size_of_val(&*self.last_shapes)
-            + self.lane_ranks.capacity()
+            + self.known.iter().map(|known| size_of_val(known) + known.prefix.len()).sum::<usize>()
             + self.residual.capacity()
             + self.shape.as_bytes().len()
     }
@@ -226,9 +227,9 @@ impl Default for FoundLane<'_> {
 
 impl<'a> FoundLane<'a> {
     #[inline]
-    fn look_at(&mut self, rank: u8, value: Scalar<'a>) {
+    fn look_at(&mut self, rank: u8, value: impl MaybeScalar<'a>) {
         if rank < self.rank
-            && let Scalar::String(text) = value
+            && let Some(text) = value.string()
             && Lane::is_name(text.as_bytes())
         {
             *self = Self { rank, name: text.as_bytes() };

@@ -9,10 +9,12 @@ use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
 use super::fs::{DirEntry, File, Fs};
+use super::staging::BLOCK_BYTES;
 
 const SECTOR: usize = 512;
 
@@ -47,6 +49,8 @@ struct Disk {
     /// Total length that the files may have.
     capacity: Option<u64>,
     short_writes: bool,
+    /// Whether files can be written past a page cache.
+    direct: bool,
     fail_next: Option<Call>,
     syncs: u64,
 }
@@ -66,6 +70,7 @@ pub(crate) struct FaultFile {
     disk: Arc<Mutex<Disk>>,
     inode: usize,
     writable: bool,
+    direct: AtomicBool,
 }
 
 /// A small deterministic generator (Marsaglia's xorshift64).
@@ -124,6 +129,11 @@ impl FaultFs {
     /// Makes every write stop short of what was asked for, where that is possible.
     pub(crate) fn set_short_writes(&self, short: bool) {
         self.0.lock().short_writes = short;
+    }
+
+    /// Lets files be written past the page cache, which is another way through the code.
+    pub(crate) fn allow_direct(&self) {
+        self.0.lock().direct = true;
     }
 
     /// Makes the next call of this kind fail with an I/O error.
@@ -250,12 +260,12 @@ impl Fs for FaultFs {
         disk.inodes.push(Inode::default());
         let inode = disk.inodes.len() - 1;
         disk.change_names(|names| names.insert(path.to_owned(), inode));
-        Ok(FaultFile { disk: self.0.clone(), inode, writable: true })
+        Ok(FaultFile { disk: self.0.clone(), inode, writable: true, direct: false.into() })
     }
 
     fn open(&self, path: &Path, write: bool) -> io::Result<FaultFile> {
         let inode = self.0.lock().inode(path)?;
-        Ok(FaultFile { disk: self.0.clone(), inode, writable: write })
+        Ok(FaultFile { disk: self.0.clone(), inode, writable: write, direct: false.into() })
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -315,14 +325,24 @@ impl File for FaultFile {
         assert!(self.writable, "the file was opened for reading");
         disk.check(Call::Write)?;
         let offset = offset as usize;
+        let is_direct = self.direct.load(Ordering::Relaxed);
+        let unit = if is_direct { BLOCK_BYTES } else { 1 };
+        assert!(offset.is_multiple_of(unit), "a direct write at {offset}");
+        for part in parts {
+            let (at, len) = (part.as_ptr().addr(), part.len());
+            assert!(
+                at.is_multiple_of(unit) && len.is_multiple_of(unit),
+                "a direct write of {len} bytes from {at:x}"
+            );
+        }
         let mut bytes = parts.iter().flat_map(|part| part.iter().copied()).collect::<Vec<_>>();
         if disk.short_writes && bytes.len() > 1 {
-            bytes.truncate(bytes.len().div_ceil(3));
+            bytes.truncate(bytes.len().div_ceil(3).next_multiple_of(unit));
         }
         let len = disk.inodes[self.inode].content.len();
         let growth = (offset + bytes.len()).saturating_sub(len) as u64;
         let free = disk.capacity.map_or(u64::MAX, |capacity| capacity.saturating_sub(disk.used()));
-        bytes.truncate(bytes.len() - growth.saturating_sub(free) as usize);
+        bytes.truncate((bytes.len() - growth.saturating_sub(free) as usize) / unit * unit);
         if bytes.is_empty() {
             return Err(io::ErrorKind::StorageFull.into());
         }
@@ -340,6 +360,14 @@ impl File for FaultFile {
         let disk = &mut *self.disk.lock();
         disk.check(Call::SetLen)?;
         disk.inodes[self.inode].resize(len as usize);
+        Ok(())
+    }
+
+    fn set_direct(&self, direct: bool) -> io::Result<()> {
+        if direct && !self.disk.lock().direct {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        self.direct.store(direct, Ordering::Relaxed);
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use super::format::{
     FIRST_RECORD, FileHeader, MAX_PAYLOAD_BYTES, RECORD_HEADER_BYTES, RecordHeader, VERSION,
 };
 use super::fs::{File, Fs, OsFs};
+use super::staging::Staging;
 use super::{SyncMode, WalError};
 use crate::store::Compression;
 
@@ -42,6 +43,8 @@ pub struct WalFile<F: Fs = OsFs> {
     poisoned: Option<WalError>,
     /// Kept from group to group to save allocations.
     headers: Vec<[u8; RECORD_HEADER_BYTES]>,
+    /// What the file is written from where it is written past the page cache.
+    staging: Option<Staging>,
 }
 
 impl<F: Fs> WalFile<F> {
@@ -54,8 +57,8 @@ impl<F: Fs> WalFile<F> {
         sync: SyncMode,
     ) -> Result<Self, WalError> {
         let header = FileHeader { version: VERSION, segment, epoch }.to_blocks();
-        file.write_all_at(&mut [IoSlice::new(&header)], 0)
-            .and_then(|()| file.sync_data())
+        let staging = write_header(&file, &header, sync)
+            .and_then(|staging| file.sync_data().map(|()| staging))
             .map_err(|error| WalError::from_io("write the header of", path, error))?;
         Ok(Self {
             file,
@@ -68,6 +71,7 @@ impl<F: Fs> WalFile<F> {
             unsynced_since: None,
             poisoned: None,
             headers: Vec::new(),
+            staging,
         })
     }
 
@@ -116,14 +120,13 @@ impl<F: Fs> WalFile<F> {
             self.headers.push(header.to_bytes(self.epoch, offset));
             offset += header.record_bytes();
         }
-        // Vectored, from where the payloads lie: a copy into one buffer first costs more.
-        let mut parts: Vec<_> = self
-            .headers
-            .iter()
-            .zip(group)
-            .flat_map(|(header, record)| [IoSlice::new(header), IoSlice::new(record.payload)])
-            .collect();
-        if let Err(error) = self.file.write_all_at(&mut parts, self.end) {
+        let parts = self.headers.iter().zip(group).flat_map(|(header, record)| [&header[..], record.payload]);
+        let written = match &mut self.staging {
+            Some(staging) => staging.append(&self.file, self.end, parts),
+            // Vectored, from where the payloads lie: a copy into one buffer first costs more.
+            None => self.file.write_all_at(&mut parts.map(IoSlice::new).collect::<Vec<_>>(), self.end),
+        };
+        if let Err(error) = written {
             if says_disk_full(&error) && self.cut_back().is_ok() {
                 return Err(WalError::from_io("append to", &self.path, error));
             }
@@ -207,4 +210,20 @@ impl<F: Fs> WalFile<F> {
         self.poisoned = Some(error.clone());
         error
     }
+}
+
+/// Writes the header of a log, and finds out whether the log can be written past the page cache.
+fn write_header(file: &impl File, header: &[u8], sync: SyncMode) -> io::Result<Option<Staging>> {
+    // Otherwise a group would wait for the disk that need not.
+    if sync == SyncMode::Always && file.set_direct(true).is_ok() {
+        let mut staging = Staging::new();
+        match staging.append(file, 0, std::iter::once(header)) {
+            Ok(()) => return Ok(Some(staging)),
+            // Some file systems take the flag, and then no write.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => file.set_direct(false)?,
+            Err(error) => return Err(error),
+        }
+    }
+    file.write_all_at(&mut [IoSlice::new(header)], 0)?;
+    Ok(None)
 }

@@ -58,6 +58,10 @@ pub trait File: fmt::Debug + Send + 'static {
     /// Cuts the file, or extends it with zeros. Durable after [`File::sync_data`].
     fn set_len(&self, len: u64) -> io::Result<()>;
 
+    /// Has writes go past the page cache, or not. When it succeeds with `true`, offset, length and memory of each write must be
+    /// multiples of [`BLOCK_BYTES`](super::staging::BLOCK_BYTES).
+    fn set_direct(&self, direct: bool) -> io::Result<()>;
+
     /// Makes content and length durable: fdatasync.
     fn sync_data(&self) -> io::Result<()>;
 
@@ -184,6 +188,19 @@ impl File for OsFile {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.0.set_len(len)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn set_direct(&self, direct: bool) -> io::Result<()> {
+        use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+        let mut flags = fcntl_getfl(&self.0)?;
+        flags.set(OFlags::DIRECT, direct);
+        Ok(fcntl_setfl(&self.0, flags)?)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn set_direct(&self, direct: bool) -> io::Result<()> {
+        if direct { Err(io::ErrorKind::Unsupported.into()) } else { Ok(()) }
     }
 
     fn sync_data(&self) -> io::Result<()> {

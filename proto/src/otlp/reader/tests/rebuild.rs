@@ -5,26 +5,75 @@ use opentelemetry_proto::tonic::common::v1 as common;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::resource::v1 as resource;
 use opentelemetry_proto::tonic::trace::v1 as trace;
+use prost::Message as _;
 
 use crate::otlp::reader::*;
 
 type Read<T> = Result<T, ReadError>;
 
-/// The whole request, every text of it checked.
+/// The whole request, every text of it checked. It must be the same whether it is visited or iterated over.
 pub(crate) fn request(bytes: &[u8]) -> Read<ExportTraceServiceRequest> {
     let resource_spans = TracesRequest::new(bytes).resource_spans().map(|r| resource_spans(r?));
-    Ok(ExportTraceServiceRequest { resource_spans: resource_spans.collect::<Read<_>>()? })
+    let iterated = resource_spans.collect::<Read<_>>();
+    let mut visited = Visited::default();
+    let visit = TracesRequest::new(bytes).visit(&mut visited);
+    assert_eq!(visit.is_ok(), iterated.is_ok(), "{visit:?}, but iterated over: {iterated:?}");
+    let iterated = ExportTraceServiceRequest { resource_spans: iterated? };
+    let visited = ExportTraceServiceRequest { resource_spans: visited.resource_spans };
+    // Encoded, because a NaN is not equal to itself.
+    assert_eq!(visited.encode_to_vec(), iterated.encode_to_vec());
+    Ok(iterated)
+}
+
+#[derive(Default)]
+struct Visited {
+    spans: Vec<trace::Span>,
+    scope_spans: Vec<trace::ScopeSpans>,
+    resource_spans: Vec<trace::ResourceSpans>,
+}
+
+impl<'a> Visitor<'a> for Visited {
+    fn span(&mut self, read: &Span<'a>) -> Read<()> {
+        span(read.clone()).map(|span| self.spans.push(span))
+    }
+
+    fn scope(&mut self, read: &Scope<'a>, schema_url: Text<'a>) -> Read<()> {
+        let spans = std::mem::take(&mut self.spans);
+        let (scope, schema_url) = (Some(scope(read)?), text(schema_url)?);
+        self.scope_spans.push(trace::ScopeSpans { scope, schema_url, spans });
+        Ok(())
+    }
+
+    fn resource(&mut self, read: &Resource<'a>, schema_url: Text<'a>) -> Read<()> {
+        let scope_spans = std::mem::take(&mut self.scope_spans);
+        let (resource, schema_url) = (Some(resource(read)?), text(schema_url)?);
+        self.resource_spans.push(trace::ResourceSpans { resource, schema_url, scope_spans });
+        Ok(())
+    }
 }
 
 fn resource_spans(read: ResourceSpans<'_>) -> Read<trace::ResourceSpans> {
     Ok(trace::ResourceSpans {
-        resource: Some(resource::Resource {
-            attributes: attributes(read.resource.attributes())?,
-            dropped_attributes_count: read.resource.dropped_attributes_count,
-            entity_refs: collect(read.resource.entity_refs(), entity_ref)?,
-        }),
+        resource: Some(resource(&read.resource)?),
         schema_url: text(read.schema_url)?,
         scope_spans: collect(read.scope_spans(), scope_spans)?,
+    })
+}
+
+fn resource(read: &Resource<'_>) -> Read<resource::Resource> {
+    Ok(resource::Resource {
+        attributes: attributes(read.attributes())?,
+        dropped_attributes_count: read.dropped_attributes_count,
+        entity_refs: collect(read.entity_refs(), entity_ref)?,
+    })
+}
+
+fn scope(read: &Scope<'_>) -> Read<common::InstrumentationScope> {
+    Ok(common::InstrumentationScope {
+        name: text(read.name)?,
+        version: text(read.version)?,
+        attributes: attributes(read.attributes())?,
+        dropped_attributes_count: read.dropped_attributes_count,
     })
 }
 
@@ -39,26 +88,10 @@ fn entity_ref(read: EntityRef<'_>) -> Read<common::EntityRef> {
 
 fn scope_spans(read: ScopeSpans<'_>) -> Read<trace::ScopeSpans> {
     Ok(trace::ScopeSpans {
-        scope: Some(common::InstrumentationScope {
-            name: text(read.scope.name)?,
-            version: text(read.scope.version)?,
-            attributes: attributes(read.scope.attributes())?,
-            dropped_attributes_count: read.scope.dropped_attributes_count,
-        }),
+        scope: Some(scope(&read.scope)?),
         schema_url: text(read.schema_url)?,
-        spans: spans(&read)?,
+        spans: collect(read.spans(), span)?,
     })
-}
-
-/// The spans, which must be the same whether they are visited or iterated over.
-fn spans(read: &ScopeSpans<'_>) -> Read<Vec<trace::Span>> {
-    let mut visited = Vec::new();
-    let visit = read.visit_spans(|one| span(one.clone()).map(|one| visited.push(one)));
-    let iterated = collect(read.spans(), span);
-    assert_eq!(visit.is_ok(), iterated.is_ok());
-    let iterated = iterated?;
-    assert_eq!(format!("{visited:?}"), format!("{iterated:?}"));
-    Ok(visited)
 }
 
 fn span(read: Span<'_>) -> Read<trace::Span> {
@@ -72,7 +105,7 @@ fn span(read: Span<'_>) -> Read<trace::Span> {
         kind: read.kind,
         start_time_unix_nano: read.start_time_unix_nano,
         end_time_unix_nano: read.end_time_unix_nano,
-        attributes: scalars_first(read.attributes())?,
+        attributes: foreseen_first(read.attributes())?,
         dropped_attributes_count: read.dropped_attributes_count,
         events: collect(read.events(), event)?,
         dropped_events_count: read.dropped_events_count,
@@ -106,24 +139,28 @@ fn attributes(read: Repeated<'_, KeyValue<'_>>) -> Read<Vec<common::KeyValue>> {
     collect(read, key_value)
 }
 
-/// The attributes, scalars by the fast way, which must be the same as by the general one.
-fn scalars_first(read: Repeated<'_, KeyValue<'_>>) -> Read<Vec<common::KeyValue>> {
+/// The attributes, those whose value is a short scalar by the fast way, which must be the same as by the general one.
+fn foreseen_first(read: Repeated<'_, KeyValue<'_>>) -> Read<Vec<common::KeyValue>> {
     let mut rest = read.clone();
     let mut all = Vec::new();
-    loop {
-        if let Some(scalar) = rest.next_scalar() {
-            let general = key_value(KeyValue::parse(scalar.bytes())?)?;
-            let value = any_value(scalar.value.into())?;
-            assert_eq!(format!("{:?}", general.value), format!("{:?}", Some(value)));
-            assert_eq!(general.key, text(scalar.key)?);
-            all.push(general);
-        } else if let Some(attribute) = rest.next() {
-            all.push(key_value(attribute?)?);
-        } else {
-            break;
+    for general in read {
+        let general = key_value(general?)?;
+        assert!(rest.foresee(&KeyPrefix::new(&format!("{}?", general.key))).is_none(), "another key");
+        match rest.foresee(&KeyPrefix::new(&general.key)) {
+            Some(foreseen) => {
+                rest.take_foreseen(foreseen);
+                let value = foreseen.value;
+                let strings = value.string().map(AnyValue::String);
+                let numbers = value.int().map(AnyValue::Int).or(value.double().map(AnyValue::Double));
+                for fast in [strings, numbers, value.boolean().map(AnyValue::Bool)].into_iter().flatten() {
+                    assert_eq!(format!("{:?}", general.value), format!("{:?}", Some(any_value(fast)?)));
+                }
+            }
+            None => drop(rest.next()),
         }
+        all.push(general);
     }
-    assert_eq!(format!("{all:?}"), format!("{:?}", attributes(read)?));
+    assert!(rest.is_empty());
     Ok(all)
 }
 

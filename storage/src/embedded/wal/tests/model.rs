@@ -229,8 +229,14 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_was_synced_is_read_once_and_in_order_and_nothing_is_invented(actions in prop::collection::vec(action(), 1..60)) {
+    fn what_was_synced_is_read_once_and_in_order_and_nothing_is_invented(
+        actions in prop::collection::vec(action(), 1..60),
+        past_the_page_cache in any::<bool>(),
+    ) {
         let mut world = World::new();
+        if past_the_page_cache {
+            world.bench.fs.allow_direct();
+        }
         for action in actions {
             world.run(action);
         }

@@ -150,3 +150,17 @@ fn a_payload_over_the_limit_is_refused_before_anything_is_written() {
     log.append(&[plain(&long[1..])]).unwrap();
     assert_eq!(replay(&bench.dir, 1).0, [&long[1..]]);
 }
+
+#[test]
+fn groups_of_any_length_follow_one_another_in_blocks() {
+    let bench = Bench::without_spares();
+    bench.fs.allow_direct();
+    let mut log = bench.dir.create(1).unwrap();
+    // Within a block, over its end, exactly to its end, and longer than the buffer that it is written from.
+    let lengths = [1, 3_000, 0, 4_096, 4_096 - 32, 2_500_000, 7, 2 * 1024 * 1024, 5];
+    let groups: Vec<_> = lengths.iter().zip(1..).map(|(len, seed)| payloads(seed, &[*len, 10])).collect();
+    append_synced(&mut log, &groups);
+    let (read, end) = replay(&bench.dir, 1);
+    assert_eq!(read, groups.concat());
+    assert_eq!((end.cut_bytes, end.corrupt.places), (0, 0));
+}
