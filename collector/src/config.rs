@@ -56,7 +56,7 @@ section! {
     /// When the open segment is sealed into a part: at whichever of these it reaches first.
     Segment in "segment" {
         /// Spans. Larger segments make larger parts, which compress better and cost more memory.
-        max_spans: u64 = 262_144, within 1_000..=10_000_000;
+        max_spans: u64 = 131_072, within 1_000..=10_000_000;
         /// Bytes of memory that it takes.
         max_bytes: ByteSize = ByteSize::mebi(128), within ByteSize::mebi(1)..=ByteSize::gibi(4);
         /// Age of its first span. Shorter means less to replay after a crash, and smaller parts.

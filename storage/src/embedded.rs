@@ -81,7 +81,7 @@ pub struct Options {
     pub wal_sync: SyncMode,
     /// Length of the spare files that are kept ready for coming logs. Default: 64 MiB.
     pub wal_spare_bytes: u64,
-    /// A segment of this many spans is sealed. Default: 262,144.
+    /// A segment of this many spans is sealed. Default: 131,072.
     pub segment_max_spans: usize,
     /// A segment that takes this many bytes of memory is sealed. Default: 128 MiB.
     pub segment_max_bytes: usize,
@@ -107,7 +107,7 @@ impl Options {
             data_dir: data_dir.into(),
             wal_sync: SyncMode::Always,
             wal_spare_bytes: WalOptions::default().spare_bytes,
-            segment_max_spans: 262_144,
+            segment_max_spans: 131_072,
             segment_max_bytes: 128 /* MiB */ * 1024 * 1024,
             segment_max_age: Duration::from_secs(5 * 60),
             cache_bytes: 64 /* MiB */ * 1024 * 1024,
