@@ -8,6 +8,10 @@ use crate::{Store, StoreStats};
 async fn parts_columns_and_logs_are_seen_beside_a_running_store() {
     let dir = TempDir::new().unwrap();
     let store = store_of(unmerged(dir.path()), 2).await;
+    // A log is released only after its part can be seen.
+    while inspect(dir.path(), false).unwrap().logs.len() > 1 {
+        tokio::task::yield_now().await;
+    }
     // Spare logs are prepared meanwhile.
     let stats = || StoreStats { wal_bytes: 0, ..store.stats() };
     let before = stats();
