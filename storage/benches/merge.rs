@@ -24,7 +24,7 @@ use laneway_storage::{IngestRequest, Store, StoreStats};
 use tokio::runtime::Runtime;
 
 /// Spans of a segment, as configured by default.
-const SEGMENT_SPANS: u64 = 131_072;
+const SEGMENT_SPANS: u64 = 262_144;
 /// The same for a tool that counts instructions, which takes fifty times as long.
 const COUNTED_SEGMENT_SPANS: u64 = 16_384;
 const SEGMENTS: u64 = 8;

@@ -22,7 +22,7 @@ const CEILINGS: [Ceiling; 1] = [Ceiling {
     package: "laneway-storage",
     bench: "ingest",
     what: "decode and columns",
-    instructions_per_span: 3686.0,
+    instructions_per_span: 3755.0,
 }];
 
 /// How far above its ceiling a figure may be: another compiler and another C library differ by that much.

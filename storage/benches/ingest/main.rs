@@ -1,6 +1,6 @@
 //! What taking a request into the columns of the open segment costs: `cargo bench -p laneway-storage --bench ingest`.
 //!
-//! Prints CPU time and allocations per span, over segments of 131,072 spans that follow one another as in a running store. The time
+//! Prints CPU time and allocations per span, over segments of 262,144 spans that follow one another as in a running store. The time
 //! is the thread's own, the median of the segments; expect it to vary by a fifth. Instructions do not vary: with `COUNT=1`
 //! the bench takes some requests to warm up and then others within the function `counted`, for
 //!
@@ -24,7 +24,7 @@ use rustix::time::{ClockId, clock_gettime};
 static ALLOCATOR: allocations::Counting = allocations::Counting;
 
 /// Spans of a segment, as configured by default.
-const SEGMENT_SPANS: u64 = 131_072;
+const SEGMENT_SPANS: u64 = 262_144;
 const SEGMENTS: usize = 9;
 /// Requests that are counted with `COUNT=1`, and as many before them that are not.
 const COUNTED_REQUESTS: u64 = 48;

@@ -154,6 +154,27 @@ impl Columns {
         start.wrapping_add_signed(self.duration_ns[row]).saturating_sub(start)
     }
 
+    /// Makes room for so many rows in the columns that every span has. Memory is taken as it is filled; what this saves is the
+    /// memory that growing buffers leave behind, which is as much again.
+    pub(super) fn reserve(&mut self, rows: usize) {
+        self.trace_id.reserve_exact(rows);
+        self.span_id.reserve_exact(rows);
+        self.parent_span_id.reserve_exact(rows);
+        self.start_unix_ns.reserve_exact(rows);
+        self.duration_ns.reserve_exact(rows);
+        for column in [&mut self.kind, &mut self.status] {
+            column.reserve_exact(rows);
+        }
+        for column in
+            [&mut self.flags, &mut self.dropped_attributes, &mut self.dropped_events, &mut self.dropped_links]
+        {
+            column.reserve_exact(rows);
+        }
+        for column in self.coded_mut() {
+            column.ids.reserve_exact(rows);
+        }
+    }
+
     /// Forgets all rows from `rows` on. Interned values stay: they cost memory until the segment is sealed, no more.
     pub(super) fn truncate(&mut self, rows: usize) {
         self.trace_id.truncate(rows);

@@ -40,7 +40,7 @@ impl Ingest {
     pub(super) fn new(shared: Arc<Shared>, thread: usize) -> Result<Self, WalError> {
         let number = shared.begin_segment();
         let log = shared.wal.create(number.get())?;
-        let open = Arc::new(LiveSegment::new_open(number.get(), Segment::default()));
+        let open = Arc::new(LiveSegment::new_open(number.get(), shared.spare_segment()));
         shared.change_view(|view| view.add_live(Arc::clone(&open)));
         drop(number);
         Ok(Self { shared, thread, open, log, since: None })

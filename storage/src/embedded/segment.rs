@@ -28,6 +28,15 @@ pub(super) struct Segment {
 }
 
 impl Segment {
+    /// A segment for about so many spans.
+    pub(super) fn with_capacity(spans: usize) -> Self {
+        // Spans are counted after a group of requests, so there are mostly a few more.
+        const MAX_RESERVED: usize = 1 << 20;
+        let mut segment = Self::default();
+        segment.columns.reserve((spans + spans / 16).min(MAX_RESERVED));
+        segment
+    }
+
     /// The spans so far.
     pub(super) fn columns(&self) -> &Columns {
         &self.columns

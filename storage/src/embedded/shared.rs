@@ -290,7 +290,8 @@ impl Shared {
 
     /// An empty segment.
     pub(super) fn spare_segment(&self) -> Segment {
-        self.spare_segments.lock().pop().unwrap_or_default()
+        let spare = self.spare_segments.lock().pop();
+        spare.unwrap_or_else(|| Segment::with_capacity(self.options.segment_max_spans))
     }
 
     /// Waits until at most `most` segments wait to be sealed; `false` when the store closes instead.

@@ -59,7 +59,7 @@ pub trait File: fmt::Debug + Send + 'static {
     fn set_len(&self, len: u64) -> io::Result<()>;
 
     /// Has writes go past the page cache, or not. When it succeeds with `true`, offset, length and memory of each write must be
-    /// multiples of [`BLOCK_BYTES`](super::staging::BLOCK_BYTES).
+    /// multiples of 4096 bytes.
     fn set_direct(&self, direct: bool) -> io::Result<()>;
 
     /// Makes content and length durable: fdatasync.
