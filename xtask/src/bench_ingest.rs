@@ -1,14 +1,12 @@
 //! What taking spans costs the whole process: a release build of `laneway serve` under the load of `laneway load`.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::Args;
 
+use crate::server::Server;
 use crate::step::{Steps, say};
 
 /// Sizes of a run.
@@ -36,8 +34,7 @@ pub(crate) struct Options {
 
 /// Builds, runs, and prints a line for each protocol.
 pub(crate) fn run(steps: &mut Steps, options: &Options) -> anyhow::Result<()> {
-    steps.cargo("build", "build --release --locked --package laneway-collector", |_| ())?;
-    let binary = steps.target().join("release").join(format!("laneway{}", std::env::consts::EXE_SUFFIX));
+    let binary = steps.release_binary()?;
     say(
         "protocol  CPU-s/M at last ack  CPU-s/M sealed  acked spans/s  export p50/p99 ms  peak RSS MB  disk B/span",
     );
@@ -53,7 +50,13 @@ fn measure(binary: &Path, target: &Path, protocol: &str, options: &Options) -> a
     let data_dir = target.join(format!("bench-ingest-{}", std::process::id()));
     let server = Server::start(binary, &data_dir, &options.environment)?;
     let cpu_before = server.cpu()?;
-    let report = server.load(binary, protocol, options)?;
+    let mut flags = vec![
+        format!("--spans={}", options.spans),
+        format!("--connections={}", options.connections),
+        format!("--batch={}", options.batch),
+    ];
+    flags.extend(options.gzip.then(|| "--gzip".to_owned()));
+    let report = server.load(binary, protocol, &flags)?;
     let at_last_ack = server.cpu()? - cpu_before;
     let sealed = server.wait_until_idle()? - cpu_before;
     let number = |path: &str| {
@@ -77,121 +80,4 @@ fn measure(binary: &Path, target: &Path, protocol: &str, options: &Options) -> a
         server.peak_rss_mb()?,
         part_bytes / part_spans.max(1.0),
     ))
-}
-
-/// A running server, which ends and whose data goes when this is dropped.
-struct Server {
-    process: Child,
-    data_dir: PathBuf,
-    http: String,
-    otlp_grpc: String,
-    otlp_http: String,
-}
-
-impl Server {
-    fn start(binary: &Path, data_dir: &Path, environment: &[String]) -> anyhow::Result<Self> {
-        let mut command = Command::new(binary);
-        command.arg("serve").arg("--data-dir").arg(data_dir);
-        for port in ["--otlp-grpc", "--otlp-http", "--http"] {
-            command.args([port, "127.0.0.1:0"]);
-        }
-        for variable in environment {
-            let (name, value) =
-                variable.split_once('=').with_context(|| format!("{variable} is not NAME=VALUE"))?;
-            command.env(name, value);
-        }
-        let process = command.stdout(Stdio::piped()).spawn().context("cannot start the server")?;
-        let mut server = Self {
-            process,
-            data_dir: data_dir.to_owned(),
-            http: String::new(),
-            otlp_grpc: String::new(),
-            otlp_http: String::new(),
-        };
-        let output = server.process.stdout.take().context("no output of the server")?;
-        let mut ready = String::new();
-        BufReader::new(output).read_line(&mut ready)?;
-        let address = |name: &str| {
-            let found = ready.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
-            found.map(str::to_owned).with_context(|| format!("the ready line has no {name}: {ready:?}"))
-        };
-        (server.http, server.otlp_grpc, server.otlp_http) =
-            (address("http")?, address("otlp_grpc")?, address("otlp_http")?);
-        Ok(server)
-    }
-
-    fn load(&self, binary: &Path, protocol: &str, options: &Options) -> anyhow::Result<serde_json::Value> {
-        let endpoint = if protocol == "grpc" { &self.otlp_grpc } else { &self.otlp_http };
-        let mut command = Command::new(binary);
-        command.arg("load").args(["--protocol", protocol, "--endpoint", &format!("http://{endpoint}")]);
-        for (name, value) in [
-            ("--spans", options.spans),
-            ("--connections", options.connections.into()),
-            ("--batch", options.batch.into()),
-        ] {
-            command.args([name, &value.to_string()]);
-        }
-        if options.gzip {
-            command.arg("--gzip");
-        }
-        let output = command.stderr(Stdio::inherit()).output().context("cannot start the load")?;
-        let report = String::from_utf8(output.stdout)?;
-        serde_json::from_str(report.trim()).with_context(|| format!("the load's report: {report:?}"))
-    }
-
-    /// CPU time of the process so far, user and system.
-    fn cpu(&self) -> anyhow::Result<Duration> {
-        // Linux counts in ticks, of which user space sees 100 a second whatever the kernel uses (man 5 proc_pid_stat).
-        const TICK: Duration = Duration::from_millis(10);
-        let stat = self.proc("stat")?;
-        let (_, fields) = stat.rsplit_once(')').context("/proc/PID/stat has no name")?;
-        let ticks: Vec<u32> =
-            fields.split_whitespace().skip(11).take(2).map(str::parse).collect::<Result<_, _>>()?;
-        Ok(TICK * ticks.iter().sum())
-    }
-
-    /// Waits until what follows the last request is done: sealing, merging. Returns the CPU time by then.
-    fn wait_until_idle(&self) -> anyhow::Result<Duration> {
-        const SECOND: Duration = Duration::from_secs(1);
-        let mut before = self.cpu()?;
-        loop {
-            std::thread::sleep(SECOND);
-            let now = self.cpu()?;
-            if now - before < SECOND / 50 {
-                return Ok(now);
-            }
-            before = now;
-        }
-    }
-
-    fn peak_rss_mb(&self) -> anyhow::Result<f64> {
-        let status = self.proc("status")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
-        let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
-        Ok(kib * 1024.0 / 1e6)
-    }
-
-    fn proc(&self, file: &str) -> anyhow::Result<String> {
-        let path = format!("/proc/{}/{file}", self.process.id());
-        std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))
-    }
-
-    /// A figure of `/metrics`.
-    fn metric(&self, name: &str) -> anyhow::Result<f64> {
-        let mut connection = TcpStream::connect(&self.http)?;
-        write!(connection, "GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.http)?;
-        let mut text = String::new();
-        connection.read_to_string(&mut text)?;
-        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        Ok(value.with_context(|| format!("/metrics has no {name}"))?.trim().parse()?)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // Nothing of it is wanted any more.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        let _ = std::fs::remove_dir_all(&self.data_dir);
-    }
 }

@@ -5,8 +5,10 @@ use clap::{Parser, Subcommand};
 use step::Steps;
 
 mod bench_ingest;
+mod bench_queries;
 mod gate;
 mod python;
+mod server;
 mod step;
 mod tasks;
 
@@ -37,6 +39,8 @@ enum Task {
     Gate,
     /// CPU, memory and disk of a server under load
     BenchIngest(bench_ingest::Options),
+    /// Latency of queries over many stored spans, start, idle memory
+    BenchQueries(bench_queries::Options),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -49,6 +53,7 @@ fn main() -> anyhow::Result<()> {
         Task::Doc => tasks::doc(&mut steps),
         Task::Gate => gate::run(&mut steps),
         Task::BenchIngest(options) => bench_ingest::run(&mut steps, &options),
+        Task::BenchQueries(options) => bench_queries::run(&mut steps, &options),
     };
     steps.print_summary();
     result

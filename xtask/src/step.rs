@@ -32,6 +32,12 @@ impl Steps {
         &self.target
     }
 
+    /// Builds the binary as it is released; returns where it is.
+    pub(crate) fn release_binary(&mut self) -> anyhow::Result<PathBuf> {
+        self.cargo("build", "build --release --locked --package laneway-collector", |_| ())?;
+        Ok(self.target.join("release").join(format!("laneway{}", std::env::consts::EXE_SUFFIX)))
+    }
+
     /// Runs `cargo` with these arguments; `prepare` may add to them.
     pub(crate) fn cargo(
         &mut self,
