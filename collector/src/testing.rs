@@ -125,6 +125,14 @@ impl Store for ScriptedStore {
         Err(QueryError::Closing)
     }
 
+    async fn service_names(&self) -> Result<Vec<String>, QueryError> {
+        Err(QueryError::Closing)
+    }
+
+    async fn operation_names(&self, _: &str) -> Result<Vec<String>, QueryError> {
+        Err(QueryError::Closing)
+    }
+
     fn health(&self) -> Health {
         self.health.lock().clone()
     }

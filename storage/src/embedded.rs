@@ -207,6 +207,15 @@ impl Store for EmbeddedStore {
         self.query(move |snapshot, work| search::operations(snapshot, &service, range, work)).await
     }
 
+    async fn service_names(&self) -> Result<Vec<String>, QueryError> {
+        self.query(search::service_names).await
+    }
+
+    async fn operation_names(&self, service: &str) -> Result<Vec<String>, QueryError> {
+        let service = service.to_owned();
+        self.query(move |snapshot, work| search::operation_names(snapshot, &service, work)).await
+    }
+
     async fn delete(&self, what: Deletion) -> Result<u64, AdminError> {
         self.administer(move |shared| delete::delete(shared, &what)).await
     }

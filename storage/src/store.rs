@@ -217,6 +217,12 @@ pub trait Store: Send + Sync + 'static {
         Err(AdminError::Unsupported("take snapshots"))
     }
 
+    /// The names of all services that are known, ordered.
+    async fn service_names(&self) -> Result<Vec<String>, QueryError>;
+
+    /// The names of a service's operations of any kind, ordered.
+    async fn operation_names(&self, service: &str) -> Result<Vec<String>, QueryError>;
+
     /// Whether the store can do its work.
     fn health(&self) -> Health;
 

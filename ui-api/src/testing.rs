@@ -141,6 +141,14 @@ impl Store for Broken {
         self.fail().await
     }
 
+    async fn service_names(&self) -> Result<Vec<String>, QueryError> {
+        self.fail().await
+    }
+
+    async fn operation_names(&self, _: &str) -> Result<Vec<String>, QueryError> {
+        self.fail().await
+    }
+
     fn health(&self) -> Health {
         Health::NotReady("the disk is full".to_owned())
     }

@@ -16,8 +16,10 @@ use crate::model::{Resource, SpanKind, StatusCode, Trace, is_entry};
 use crate::query::{OperationSummary, Red, ServiceSummary, TimeRange, TracePage, TraceQuery, TraceSummary};
 
 mod best_first;
+mod names;
 mod work;
 
+pub(super) use names::{operation_names, service_names};
 pub(super) use work::Work;
 
 use best_first::BestFirst;

@@ -74,6 +74,11 @@ async fn assert_alike(store: &dyn Store, oracle: &MemoryStore, filters: &[SpanFi
             format!("{:#?}", oracle.trace(trace_id, None).await.unwrap()),
         );
     }
+    assert_eq!(store.service_names().await.unwrap(), oracle.service_names().await.unwrap());
+    for service in ["cart", "order", "nobody"] {
+        let ours = store.operation_names(service).await.unwrap();
+        assert_eq!(ours, oracle.operation_names(service).await.unwrap());
+    }
     for range in [range, TimeRange::ALL] {
         assert_eq!(store.services(range).await.unwrap(), oracle.services(range).await.unwrap());
         for service in ["cart", "order", "nobody"] {

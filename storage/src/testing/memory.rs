@@ -1,6 +1,6 @@
 //! The reference store: the meaning of [`Store`], with nothing that makes it fast.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use async_trait::async_trait;
 use laneway_proto::TraceId;
@@ -151,6 +151,19 @@ impl Store for MemoryStore {
         let deleted = self.spans()?.iter().filter(|span| is_deleted(span)).count();
         self.0.lock().spans.retain(|span| !is_deleted(span));
         Ok(deleted as u64)
+    }
+
+    async fn service_names(&self) -> Result<Vec<String>, QueryError> {
+        let spans = self.spans()?;
+        let names: BTreeSet<&str> = spans.iter().map(Span::service_name).collect();
+        Ok(names.into_iter().map(str::to_owned).collect())
+    }
+
+    async fn operation_names(&self, service: &str) -> Result<Vec<String>, QueryError> {
+        let spans = self.spans()?;
+        let of_service = spans.iter().filter(|span| span.service_name() == service);
+        let names: BTreeSet<&str> = of_service.map(|span| span.name.as_str()).collect();
+        Ok(names.into_iter().map(str::to_owned).collect())
     }
 
     fn health(&self) -> Health {

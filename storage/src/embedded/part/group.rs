@@ -173,6 +173,19 @@ impl<'a> RowGroup<'a> {
         if let Entry::Postings(postings) = entry { Ok(postings) } else { Err(misfiled()) }
     }
 
+    /// Calls `visit` with every service and operation of its spans; `false` where it has no list of them.
+    pub(in super::super) fn each_operation(
+        self,
+        visit: &mut impl FnMut(&str, &str),
+    ) -> Result<bool, QueryError> {
+        let postings = self.part.noticed(self.postings())?;
+        let Some(names) = postings.names() else { return Ok(false) };
+        for (service, name) in names {
+            visit(&String::from_utf8_lossy(service), &String::from_utf8_lossy(name));
+        }
+        Ok(true)
+    }
+
     fn list(self, list: &List) -> Result<Vec<u32>, QueryError> {
         let len = (list.bytes.end - list.bytes.start) as usize;
         let bytes = self.part.index.read_checked(self.meta().lists + list.bytes.start, len, list.crc32c);

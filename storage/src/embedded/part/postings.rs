@@ -43,6 +43,13 @@ impl Postings {
         self.is_complete.then(|| wanted.map(|(_, _, list)| list))
     }
 
+    /// Every service and name that there is a list for; `None` where there may be others.
+    pub(super) fn names(&self) -> Option<impl Iterator<Item = (&[u8], &[u8])>> {
+        let string = |id: u32| self.strings.get(id as usize);
+        let names = self.operations.iter().map(move |(service, name, _)| (string(*service), string(*name)));
+        self.is_complete.then_some(names)
+    }
+
     /// The list that has every trace with a span in this lane; `None` where any trace may.
     pub(super) fn lane(&self, lane: &str) -> Option<impl Iterator<Item = &List>> {
         let lane = lane.as_bytes();
