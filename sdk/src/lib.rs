@@ -17,6 +17,8 @@ mod record;
 pub mod reqwest;
 mod sampler;
 mod silence;
+mod span;
+mod subscriber;
 #[cfg(feature = "tonic")]
 pub mod tonic;
 
@@ -26,4 +28,10 @@ pub use future::{FutureExt, InContext, carry, spawn, spawn_blocking, with_lane};
 pub use guard::{Guard, Stats};
 pub use laneway_proto::{InvalidLane, Lane, SpanId, TraceId};
 pub use layer::{Layer, add_link};
+pub use record::{DefaultScope, SpanKind, Value};
 pub use sampler::Sampler;
+pub use span::{EnteredSpan, Instrumented, Span, update_current};
+pub use subscriber::Subscriber;
+
+#[doc(hidden)]
+pub use span::private as __private;

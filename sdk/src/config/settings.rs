@@ -173,6 +173,10 @@ pub(super) fn limits(env: &mut Env<'_>) -> Limits {
             .number("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT")
             .or(attributes)
             .unwrap_or(defaults.event_attributes),
+        link_attributes: env
+            .number("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT")
+            .or(attributes)
+            .unwrap_or(defaults.link_attributes),
         text_bytes: text_bytes.unwrap_or(defaults.text_bytes),
     }
 }

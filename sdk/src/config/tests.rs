@@ -85,6 +85,7 @@ fn limits_come_from_the_environment() {
         events: 30,
         links: 128,
         event_attributes: 10,
+        link_attributes: 10,
         text_bytes: 50,
     };
     assert_eq!(with_env(&env, limits), (expected, 1));

@@ -1,10 +1,13 @@
 //! Finished spans that wait for the exporter.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use laneway_proto::otlp::wire::MAX_VARINT_LEN;
 use tokio::sync::Notify;
+
+use crate::record::Ring;
 
 #[cfg(test)]
 mod tests;
@@ -19,6 +22,7 @@ pub(crate) struct Queue {
     /// A chunk is full.
     ready: Notify,
     counters: Counters,
+    is_closed: AtomicBool,
 }
 
 /// Bounds of the queue, and of one chunk.
@@ -33,9 +37,10 @@ pub(crate) struct QueueLimits {
 #[derive(Debug, Default)]
 struct State {
     chunks: VecDeque<Chunk>,
+    /// Empty: memory for what comes out of a ring.
+    collected: Vec<u8>,
     spans: usize,
     bytes: usize,
-    closed: bool,
 }
 
 /// Encoded `ScopeSpans.spans` fields, one after the other.
@@ -73,20 +78,49 @@ impl Counters {
 
 impl Queue {
     pub(crate) fn new(limits: QueueLimits) -> Self {
-        Self { limits, state: Mutex::default(), ready: Notify::new(), counters: Counters::default() }
+        Self {
+            limits,
+            state: Mutex::default(),
+            ready: Notify::new(),
+            counters: Counters::default(),
+            is_closed: AtomicBool::new(false),
+        }
     }
 
     /// Takes a span in, or drops and counts it when it does not fit. Never waits for the exporter.
     pub(crate) fn push(&self, span: &[u8]) {
-        if span.len() > self.limits.chunk_bytes || !self.try_push(span) {
-            Counters::add(&self.counters.dropped, 1);
-        }
+        let mut state = self.lock();
+        let filled = self.admit(&mut state, span);
+        drop(state);
+        self.tell(filled);
     }
 
-    fn try_push(&self, span: &[u8]) -> bool {
-        let limits = &self.limits;
+    /// Takes in all spans of a thread's ring, as [`push`](Self::push) would one by one.
+    pub(crate) fn collect(&self, ring: &Ring) {
         let mut state = self.lock();
-        if state.closed || state.spans >= limits.max_spans || state.bytes + span.len() > limits.max_bytes {
+        let mut collected = std::mem::take(&mut state.collected);
+        ring.collect(&mut collected);
+        let (mut rest, mut filled) = (&collected[..], false);
+        while !rest.is_empty() {
+            let (span, behind) = rest.split_at(record_len(rest));
+            filled |= self.admit(&mut state, span);
+            rest = behind;
+        }
+        collected.clear();
+        state.collected = collected;
+        drop(state);
+        self.tell(filled);
+    }
+
+    /// Takes one span in, or counts it as dropped; true when that completed a chunk.
+    fn admit(&self, state: &mut State, span: &[u8]) -> bool {
+        let limits = &self.limits;
+        if span.len() > limits.chunk_bytes
+            || self.is_closed()
+            || state.spans >= limits.max_spans
+            || state.bytes + span.len() > limits.max_bytes
+        {
+            Counters::add(&self.counters.dropped, 1);
             return false;
         }
         state.spans += 1;
@@ -104,11 +138,19 @@ impl Queue {
             chunk.spans += 1;
             filled |= chunk.spans == limits.chunk_spans;
         }
-        drop(state);
+        filled
+    }
+
+    fn tell(&self, filled: bool) {
         if filled {
             self.ready.notify_one();
         }
-        true
+    }
+
+    /// How many spans make a chunk full.
+    #[inline]
+    pub(crate) fn batch_spans(&self) -> usize {
+        self.limits.chunk_spans
     }
 
     /// The oldest chunk, if it is full.
@@ -136,7 +178,13 @@ impl Queue {
 
     /// From now on nothing is taken in.
     pub(crate) fn close(&self) {
-        self.lock().closed = true;
+        self.is_closed.store(true, Ordering::Release);
+    }
+
+    /// Whether spans come in vain.
+    #[inline]
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Relaxed)
     }
 
     pub(crate) fn counters(&self) -> &Counters {
@@ -156,4 +204,17 @@ impl State {
         self.bytes -= chunk.bytes.len();
         Some(chunk)
     }
+}
+
+/// Length of the record that these bytes begin with: a key of one byte, a length, and so many bytes.
+fn record_len(bytes: &[u8]) -> usize {
+    let (mut len, mut at) = (0, 1);
+    for &byte in bytes.iter().skip(1).take(MAX_VARINT_LEN) {
+        len |= usize::from(byte & 0x7f) << (7 * (at - 1));
+        at += 1;
+        if byte < 0x80 {
+            break;
+        }
+    }
+    (at + len).min(bytes.len())
 }

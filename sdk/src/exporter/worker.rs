@@ -15,7 +15,7 @@ use super::backoff::Backoff;
 use super::client::{Client, ClientSettings, Failure, Reaction};
 use super::queue::{Chunk, Counters, Queue};
 use super::response::PartialSuccess;
-use crate::record::Core;
+use crate::record::{Clock, Core};
 use crate::silence::silence_this_thread;
 
 /// How the exporter works.
@@ -86,12 +86,16 @@ impl Worker {
     }
 
     async fn run(mut self) {
-        let (queue, stop) = (self.core.queue.clone(), self.stop.clone());
+        let (core, stop) = (self.core.clone(), self.stop.clone());
         tokio::select! {
             () = self.work() => {}
             () = deadline(stop) => {}
+            () = keep_time(&core) => {}
         }
+        let queue = &core.queue;
         queue.close();
+        // What came in since is counted.
+        core.collect();
         while let Some(chunk) = queue.take() {
             Counters::add(&queue.counters().dropped, chunk.spans);
         }
@@ -124,6 +128,7 @@ impl Worker {
             }
             self.report();
         }
+        self.core.collect();
         self.core.queue.close();
         self.drain(Queue::take).await;
     }
@@ -131,6 +136,7 @@ impl Worker {
     /// Exports the chunks that are there now; false when one of them failed. What comes in meanwhile waits for its own
     /// time: a busy service would keep this going for ever, in ever smaller chunks.
     async fn drain(&mut self, take: fn(&Queue) -> Option<Chunk>) -> bool {
+        self.core.collect();
         let mut all_sent = true;
         for _ in 0..self.core.queue.chunk_count() {
             let Some(chunk) = take(&self.core.queue) else { break };
@@ -298,6 +304,16 @@ fn wait_before_retry(failure: &Failure, is_stopping: bool, backoff: &mut Backoff
         Reaction::Reconnect if is_stopping => None,
         Reaction::Reconnect => Some(backoff.wait(None)),
         Reaction::Retry(asked_for) => Some(backoff.wait(asked_for)),
+    }
+}
+
+/// Adjusts the clock of the spans, for ever.
+async fn keep_time(core: &Core) {
+    let mut next = Clock::FIRST_ADJUSTMENT;
+    loop {
+        sleep(next).await;
+        core.clock.adjust();
+        next = Clock::ADJUSTMENT_INTERVAL;
     }
 }
 

@@ -9,6 +9,7 @@ mod grpc;
 #[cfg(all(feature = "axum", feature = "reqwest"))]
 mod http;
 mod messaging;
+mod own_spans;
 mod spans;
 mod tasks;
 mod tree;
