@@ -18,7 +18,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::exporter::{Queue, Worker};
+use crate::exporter::{Queue, Receiver, Worker};
 use crate::guard::Guard;
 use crate::layer::Layer;
 use crate::record::Core;
@@ -45,6 +45,7 @@ struct Options {
     lane: Option<Lane>,
     resource_attributes: Vec<(String, String)>,
     endpoint: Option<String>,
+    receiver: Option<Receiver>,
     headers: Vec<(String, String)>,
     sampler: Option<Sampler>,
     filter: Option<String>,
@@ -128,6 +129,30 @@ impl Builder {
     /// `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, then `OTEL_EXPORTER_OTLP_ENDPOINT`. Default: `http://localhost:4317`.
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.options.endpoint = Some(endpoint.into());
+        self
+    }
+
+    /// Hands export requests to a function instead of sending them: for tests, for files, for another transport. Each is an
+    /// encoded `ExportTraceServiceRequest`, as OTLP/HTTP has it for a body. The function is called on the exporter's thread,
+    /// and what it is given counts as exported.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), laneway::InitError> {
+    /// let (requests, received) = std::sync::mpsc::channel();
+    /// let (_, guard) = laneway::builder()
+    ///     .deliver(move |request| requests.send(request).unwrap_or_default())
+    ///     .build_subscriber()?;
+    /// {
+    ///     let _scope = guard.default_scope();
+    ///     laneway::span!("work").end();
+    /// }
+    /// drop(guard);
+    /// assert_eq!(received.iter().count(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn deliver(mut self, receive: impl Fn(bytes::Bytes) + Send + Sync + 'static) -> Self {
+        self.options.receiver = Some(Receiver(Arc::new(receive)));
         self
     }
 

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! open ──▶ Recording, taken from the thread's stock: the head is written, attributes are encoded as they come
-//! end  ──▶ one clock read, two patches, one copy into the thread's ring
-//!          exporter's thread, or the own one when the ring is full: ring ──▶ queue
+//! end  ──▶ one clock read, two patches, one copy into the thread's segment
+//!          a full segment, or what is in it when it is time to export ──▶ queue
 //! ```
 //!
 //! Spans come from the crate's own API ([`Span`](crate::Span)), from the `tracing` layer and from the subscriber; all end here.
@@ -16,7 +16,7 @@ mod draft;
 mod event;
 mod limits;
 pub(crate) mod local;
-mod ring;
+mod segment;
 mod span;
 mod sync;
 mod value;
@@ -25,7 +25,7 @@ mod value;
 mod tests;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use laneway_proto::TraceId;
 use tracing::dispatcher::WeakDispatch;
@@ -44,7 +44,7 @@ pub use default::DefaultScope;
 pub(crate) use draft::{Draft, Keys};
 pub(crate) use event::Event;
 pub(crate) use limits::{Limits, truncate};
-pub(crate) use ring::Ring;
+pub(crate) use segment::{Extent, Segment, Writer};
 pub use span::SpanKind;
 pub(crate) use span::{BASELINE_FIELDS, Recording, StatusCode, request_fields};
 pub use value::Value;
@@ -57,12 +57,11 @@ pub(crate) struct Core {
     pub(crate) sampler: Sampler,
     pub(crate) limits: Limits,
     pub(crate) error_events_fail_spans: bool,
-    pub(crate) queue: Queue,
+    pub(crate) queue: Arc<Queue>,
     pub(crate) clock: Clock,
     /// Whom the exporter tells of its troubles: the subscriber that this SDK is part of.
     pub(crate) dispatch: OnceLock<WeakDispatch>,
     depot: Depot<Box<Recording>>,
-    rings: Mutex<Vec<Arc<Ring>>>,
 }
 
 impl Core {
@@ -71,11 +70,10 @@ impl Core {
             sampler,
             limits,
             error_events_fail_spans,
-            queue,
+            queue: Arc::new(queue),
             clock: Clock::new(),
             dispatch: OnceLock::new(),
             depot: Depot::with_capacity(MAX_DEPOT),
-            rings: Mutex::default(),
         }
     }
 
@@ -125,21 +123,6 @@ impl Core {
     #[inline]
     fn is_sampled(&self, parent: &Context, trace_id: TraceId) -> bool {
         self.sampler.is_sampled(parent, trace_id)
-    }
-
-    fn register(&self, ring: &Arc<Ring>) {
-        self.rings.lock().unwrap_or_else(PoisonError::into_inner).push(ring.clone());
-    }
-
-    /// Brings what all threads have finished to the queue.
-    pub(crate) fn collect(&self) {
-        let mut rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
-        rings.retain(|ring| {
-            // Asked first: what the thread put in before it went is then there.
-            let is_abandoned = ring.is_abandoned();
-            self.queue.collect(ring);
-            !is_abandoned
-        });
     }
 }
 

@@ -9,7 +9,7 @@
 
 #[path = "../../src/record/depot.rs"]
 mod depot;
-#[path = "../../src/record/ring.rs"]
-mod ring;
+#[path = "../../src/record/segment.rs"]
+mod segment;
 mod sync;
 mod tests;

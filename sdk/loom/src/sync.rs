@@ -1,8 +1,8 @@
 //! As the SDK's module of this name, with loom's types.
 
 use loom::cell::UnsafeCell;
-pub(crate) use loom::sync::Mutex;
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
+pub(crate) use loom::sync::{Arc, Mutex};
 
 /// Bytes that two threads use: loom watches each of them.
 pub(crate) struct Shared(Vec<UnsafeCell<u8>>);

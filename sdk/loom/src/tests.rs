@@ -1,101 +1,54 @@
-use std::sync::Arc;
-
+use loom::sync::Arc;
 use loom::thread;
 
 use super::depot::Depot;
-use super::ring::Ring;
+use super::segment::{Extent, Segment};
 
-/// The producer puts three records through a ring that holds two, while another thread collects: every record that was taken
-/// in comes out, whole, once, and in order.
+/// A reader follows a writer: what it reads are whole spans, each once, in order, and in the end all.
 #[test]
-fn records_come_out_whole_and_in_order() {
+fn what_is_said_to_be_filled_is_there() {
     loom::model(|| {
-        let mut producer = Ring::with_capacity(4);
-        let ring = producer.ring().clone();
-        let collector = thread::spawn(move || {
-            let mut out = Vec::new();
-            ring.collect(&mut out);
-            ring.collect(&mut out);
-            out
-        });
-        let mut taken = Vec::new();
-        for record in [[1, 2], [3, 4], [5, 6]] {
-            if producer.push(&record) {
-                taken.extend(record);
+        let mut writer = Segment::with_capacity(4);
+        let segment = writer.segment().clone();
+        let reader = thread::spawn(move || {
+            let (mut out, mut taken) = (Vec::new(), Extent::default());
+            for _ in 0..2 {
+                let filled = segment.filled();
+                segment.read(taken, filled, &mut out);
+                taken = filled;
             }
-        }
-        let ring = producer.ring().clone();
-        drop(producer);
-        let mut out = collector.join().unwrap();
-        assert!(ring.is_abandoned());
-        ring.collect(&mut out);
-        assert_eq!(out, taken);
-        assert!(taken.len() >= 4, "there is room for two records at least");
+            assert_eq!(out.len(), 2 * taken.spans);
+            (out, taken)
+        });
+        assert!(writer.push(&[1, 2]) && writer.push(&[3, 4]));
+        assert!(!writer.push(&[5]), "it is full");
+        let segment = writer.segment().clone();
+        drop(writer);
+        let (mut out, taken) = reader.join().unwrap();
+        segment.read(taken, segment.filled(), &mut out);
+        assert_eq!(out, [1, 2, 3, 4]);
     });
 }
 
-/// A record that lies around the end of the ring.
+/// A segment is written anew only when nobody reads it any more.
 #[test]
-fn a_record_may_lie_around_the_end() {
+fn memory_is_reused_when_it_was_read() {
     loom::model(|| {
-        let mut producer = Ring::with_capacity(4);
-        let mut out = Vec::new();
-        assert!(producer.push(&[1, 2, 3]));
-        producer.ring().collect(&mut out);
-        let ring = producer.ring().clone();
-        let collector = thread::spawn(move || {
+        let mut writer = Segment::with_capacity(2);
+        assert!(writer.push(&[1]));
+        let segment = writer.segment().clone();
+        let reader = thread::spawn(move || {
             let mut out = Vec::new();
-            ring.collect(&mut out);
-            out
+            segment.read(Extent::default(), segment.filled(), &mut out);
+            assert_eq!(out, [1]);
         });
-        assert!(producer.push(&[4, 5, 6]));
-        out.extend(collector.join().unwrap());
-        producer.ring().collect(&mut out);
-        assert_eq!(out, [1, 2, 3, 4, 5, 6]);
-    });
-}
-
-/// The exporter and the thread itself, whose ring is full, collect at once: nothing is taken twice.
-#[test]
-fn two_may_collect() {
-    loom::model(|| {
-        let mut producer = Ring::with_capacity(2);
-        assert!(producer.push(&[1, 2]));
-        let ring = producer.ring().clone();
-        let exporter = thread::spawn(move || {
-            let mut out = Vec::new();
-            ring.collect(&mut out);
-            out
-        });
-        let mut own = Vec::new();
-        producer.ring().collect(&mut own);
-        // Whoever took it, it is out now or will be: the lock orders the two.
-        let pushed = producer.push(&[3]);
-        producer.ring().collect(&mut own);
-        let mut all = exporter.join().unwrap();
-        all.extend(own);
-        all.sort_unstable();
-        assert!(pushed);
-        assert_eq!(all, [1, 2, 3]);
-    });
-}
-
-/// What a thread left when it went is seen by whoever sees that it went.
-#[test]
-fn nothing_is_left_behind() {
-    loom::model(|| {
-        let mut producer = Ring::with_capacity(2);
-        let ring = producer.ring().clone();
-        let thread = thread::spawn(move || {
-            assert!(producer.push(&[7]));
-        });
-        let is_abandoned = ring.is_abandoned();
-        let mut out = Vec::new();
-        ring.collect(&mut out);
-        if is_abandoned {
-            assert_eq!(out, [7]);
+        let segment = writer.segment().clone();
+        drop(writer);
+        if let Some(mut writer) = Segment::reuse(segment) {
+            assert_eq!(writer.segment().filled(), Extent::default());
+            assert!(writer.push(&[2, 3]));
         }
-        thread.join().unwrap();
+        reader.join().unwrap();
     });
 }
 

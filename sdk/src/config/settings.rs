@@ -11,7 +11,7 @@ use tracing_subscriber::filter::Targets;
 use super::env::{Env, key_values};
 use super::resource::Resource;
 use super::{Builder, InitError, Options};
-use crate::exporter::{ClientSettings, QueueLimits, WorkerSettings};
+use crate::exporter::{ClientSettings, Destination, QueueLimits, WorkerSettings};
 use crate::record::Limits;
 use crate::sampler::Sampler;
 
@@ -49,7 +49,10 @@ impl Settings {
         let sampler = options.sampler.or_else(|| sampler(env)).unwrap_or_default();
         let limits = limits(env);
         let filter = filter(options.filter.clone().or_else(|| env.text("LANEWAY_FILTER")))?;
-        let client = client(&options, env)?;
+        let destination = match &options.receiver {
+            Some(receiver) => Destination::Function(receiver.clone()),
+            None => Destination::Collector(client(&options, env)?),
+        };
         Ok(Some(Self {
             sampler,
             limits,
@@ -57,7 +60,7 @@ impl Settings {
             filter,
             queue,
             worker: WorkerSettings {
-                client,
+                destination,
                 resource: resource.encode(),
                 schedule_delay: schedule_delay.unwrap_or(Builder::DEFAULT_SCHEDULE_DELAY),
                 export_timeout: export_timeout.unwrap_or(Builder::DEFAULT_EXPORT_TIMEOUT),

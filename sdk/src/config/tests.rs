@@ -12,6 +12,13 @@ fn settings<const N: usize>(env: [(&str, &str); N]) -> Settings {
     resolve(builder(), env).unwrap().unwrap()
 }
 
+fn client(settings: Settings) -> crate::exporter::ClientSettings {
+    match settings.worker.destination {
+        crate::exporter::Destination::Collector(client) => client,
+        crate::exporter::Destination::Function(_) => panic!("no function was given"),
+    }
+}
+
 fn with_env<T>(env: &[(&str, &str)], f: impl FnOnce(&mut Env<'_>) -> T) -> (T, usize) {
     let find = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
     let mut env = Env::new(&find);
@@ -131,13 +138,13 @@ fn endpoints_are_checked() {
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://general:1"),
         ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://traces:2"),
     ];
-    assert_eq!(settings(both).worker.client.endpoint.uri().to_string(), "http://traces:2/");
+    assert_eq!(client(settings(both)).endpoint.uri().to_string(), "http://traces:2/");
 }
 
 #[test]
 fn headers_are_sent_and_never_shown() {
     let env = [("OTEL_EXPORTER_OTLP_HEADERS", "api-key=a%3Db,Tenant=t")];
-    let headers = resolve(builder().header("tenant", "code"), env).unwrap().unwrap().worker.client.headers;
+    let headers = client(resolve(builder().header("tenant", "code"), env).unwrap().unwrap()).headers;
     assert_eq!(headers.get("api-key").unwrap(), "a=b");
     assert_eq!(headers.get("tenant").unwrap(), "code");
 

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tracing::dispatcher::{self, Dispatch};
 
 use super::backoff::Backoff;
-use super::client::{Client, ClientSettings, Failure, Reaction};
+use super::client::{Client, Destination, Failure, Reaction};
 use super::queue::{Chunk, Counters, Queue};
 use super::response::PartialSuccess;
 use crate::record::{Clock, Core};
@@ -20,7 +20,7 @@ use crate::silence::silence_this_thread;
 
 /// How the exporter works.
 pub(crate) struct WorkerSettings {
-    pub(crate) client: ClientSettings,
+    pub(crate) destination: Destination,
     /// The `Resource` message, encoded.
     pub(crate) resource: Vec<u8>,
     /// How long a span waits at most for others to leave with.
@@ -66,7 +66,7 @@ impl Worker {
         let thread = std::thread::Builder::new().name("laneway-exporter".to_owned()).spawn(move || {
             silence_this_thread();
             runtime.block_on(async {
-                let client = Client::new(settings.client.clone());
+                let client = Client::new(settings.destination.clone());
                 let worker = Self {
                     settings,
                     core,
@@ -95,7 +95,7 @@ impl Worker {
         let queue = &core.queue;
         queue.close();
         // What came in since is counted.
-        core.collect();
+        core.queue.collect();
         while let Some(chunk) = queue.take() {
             Counters::add(&queue.counters().dropped, chunk.spans);
         }
@@ -128,7 +128,7 @@ impl Worker {
             }
             self.report();
         }
-        self.core.collect();
+        self.core.queue.collect();
         self.core.queue.close();
         self.drain(Queue::take).await;
     }
@@ -136,7 +136,7 @@ impl Worker {
     /// Exports the chunks that are there now; false when one of them failed. What comes in meanwhile waits for its own
     /// time: a busy service would keep this going for ever, in ever smaller chunks.
     async fn drain(&mut self, take: fn(&Queue) -> Option<Chunk>) -> bool {
-        self.core.collect();
+        self.core.queue.collect();
         let mut all_sent = true;
         for _ in 0..self.core.queue.chunk_count() {
             let Some(chunk) = take(&self.core.queue) else { break };
@@ -188,7 +188,7 @@ impl Worker {
 
     fn failed(&mut self, failure: &Failure) {
         if !std::mem::replace(&mut self.is_failing, true) {
-            let endpoint = self.settings.client.endpoint.uri();
+            let endpoint = self.client.endpoint();
             let reason = &failure.message;
             self.log(|| tracing::warn!(target: "laneway", %endpoint, reason, "spans cannot be exported"));
         }

@@ -1,5 +1,5 @@
 //! What a thread has of its own, so that a span costs neither a lock nor an allocation: random numbers, recordings to reuse,
-//! the ring that its finished spans go into.
+//! the segment that its finished spans go into.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,11 +11,9 @@ use rand::rngs::SmallRng;
 
 use super::Core;
 use super::draft::Draft;
-use super::ring::{Producer, Ring};
 use super::span::Recording;
+use crate::exporter::Sender;
 
-/// Ring of a thread. What does not fit in goes straight to the queue.
-const RING_BYTES: usize = 32 * 1024;
 /// Recordings that a thread keeps; beyond it, half of them go to the depot.
 const MAX_STOCK: usize = 32;
 const HALF_STOCK: usize = MAX_STOCK / 2;
@@ -46,9 +44,7 @@ pub(crate) struct Local {
 /// This thread's way to the queue of one SDK.
 pub(super) struct Outlet {
     core: Arc<Core>,
-    producer: Producer,
-    /// Spans put into the ring since it was last emptied by this thread.
-    in_ring: usize,
+    sender: Sender,
     #[allow(
         clippy::vec_box,
         reason = "a recording is a few hundred bytes, and is moved around while it is open"
@@ -131,9 +127,8 @@ impl Local {
     fn open(&mut self, core: &Arc<Core>) -> usize {
         // Those that were shut down since are not needed any more.
         self.outlets.retain(|outlet| !outlet.core.queue.is_closed());
-        let producer = Ring::with_capacity(RING_BYTES);
-        core.register(producer.ring());
-        self.outlets.push(Outlet { core: core.clone(), producer, in_ring: 0, stock: Vec::new() });
+        let sender = Sender::new(core.queue.clone());
+        self.outlets.push(Outlet { core: core.clone(), sender, stock: Vec::new() });
         self.outlets.len() - 1
     }
 
@@ -168,40 +163,17 @@ impl Outlet {
     #[inline]
     pub(super) fn finish(&mut self, mut recording: Box<Recording>) {
         recording.end(self.core.clock.unix_ns_since(recording.start()));
-        self.send(recording.encoded());
+        self.sender.send(recording.encoded());
         recording.reset();
         self.stock.push(recording);
         if self.stock.len() > MAX_STOCK {
             self.core.depot.give(&mut self.stock, HALF_STOCK);
         }
     }
-
-    #[inline]
-    fn send(&mut self, span: &[u8]) {
-        let queue = &self.core.queue;
-        if !queue.is_closed() && self.producer.push(span) {
-            self.in_ring += 1;
-            if self.in_ring >= queue.batch_spans() {
-                self.empty_ring();
-            }
-        } else {
-            self.empty_ring();
-            // One that is too large for the ring, or too late, is for the queue to take or to count.
-            if self.core.queue.is_closed() || !self.producer.push(span) {
-                self.core.queue.push(span);
-            }
-        }
-    }
-
-    #[cold]
-    fn empty_ring(&mut self) {
-        self.core.queue.collect(self.producer.ring());
-        self.in_ring = 0;
-    }
 }
 
 impl Drop for Outlet {
-    /// What the thread leaves behind is collected by the exporter.
+    /// What the thread leaves behind is of use to others.
     fn drop(&mut self) {
         self.core.depot.give(&mut self.stock, 0);
     }

@@ -1,7 +1,7 @@
-//! What the ring and the depot synchronise with. Their model tests (`sdk/loom`) put loom's types in the place of these.
+//! What segments and the depot synchronise with. Their model tests (`sdk/loom`) put loom's types in the place of these.
 
-pub(crate) use std::sync::Mutex;
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
+pub(crate) use std::sync::{Arc, Mutex};
 
 use std::cell::UnsafeCell;
 
