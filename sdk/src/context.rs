@@ -1,6 +1,6 @@
 //! The context of the current request: its trace, its span, its lane.
 
-pub(crate) mod stack;
+pub(crate) mod thread;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -10,7 +10,7 @@ use laneway_proto::{Lane, SpanId, TraceId};
 
 use crate::future::InContext;
 use crate::record::{BASELINE_FIELDS, request_fields};
-use stack::Key;
+use thread::{GuardKey, Place};
 
 #[cfg(test)]
 mod tests;
@@ -93,7 +93,7 @@ impl Context {
     ///
     /// Inside an entered `tracing` span that a [`Layer`](crate::Layer) records, it is that span's context.
     pub fn current() -> Self {
-        stack::with(|stack| stack.current().cloned()).flatten().unwrap_or_default()
+        thread::with(|thread| thread.stack.current().clone()).unwrap_or_default()
     }
 
     /// The context of a `tracing` span, when a [`Layer`](crate::Layer) records that span.
@@ -128,6 +128,16 @@ impl Context {
     pub(crate) fn without_baggage(&self) -> Self {
         let carried = Carried { tracestate: self.tracestate().to_owned(), baggage: String::new() };
         Self::new(self.span, Lane::base(), carried)
+    }
+
+    /// Lets go of what the request carries: of a context that is kept as memory only.
+    #[inline]
+    pub(crate) fn forget_request(&mut self) {
+        self.request = None;
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.span.is_none() && self.request.is_none()
     }
 
     #[inline]
@@ -198,7 +208,7 @@ impl Context {
     /// ```
     #[must_use = "the context is left as soon as the guard is dropped"]
     pub fn enter(&self) -> ContextGuard {
-        let key = stack::with(|stack| stack.enter(self.clone(), None));
+        let key = thread::with(|thread| thread.stack.enter(Place::Plain(self.clone())));
         ContextGuard { key, _not_send: PhantomData }
     }
 
@@ -231,14 +241,14 @@ impl fmt::Debug for Context {
 /// Leaves a context when it is dropped; made by [`Context::enter`].
 pub struct ContextGuard {
     // None while the thread is being torn down.
-    key: Option<Key>,
+    key: Option<GuardKey>,
     _not_send: PhantomData<*const ()>,
 }
 
 impl Drop for ContextGuard {
     fn drop(&mut self) {
         if let Some(key) = self.key {
-            drop(stack::with(|stack| stack.leave(key)));
+            drop(thread::with(|thread| thread.stack.leave(key.into())));
         }
     }
 }
@@ -251,15 +261,15 @@ impl fmt::Debug for ContextGuard {
 
 /// The trace id of the current context.
 pub fn current_trace_id() -> Option<TraceId> {
-    stack::with(|stack| stack.current().and_then(Context::trace_id)).flatten()
+    thread::with(|thread| thread.stack.current().trace_id()).flatten()
 }
 
 /// The span id of the current context.
 pub fn current_span_id() -> Option<SpanId> {
-    stack::with(|stack| stack.current().and_then(Context::span_id)).flatten()
+    thread::with(|thread| thread.stack.current().span_id()).flatten()
 }
 
 /// The lane of the current request; the baseline where nothing is current.
 pub fn current_lane() -> Lane {
-    stack::with(|stack| stack.current().map(|context| context.lane().clone())).flatten().unwrap_or_default()
+    thread::with(|thread| thread.stack.current().lane().clone()).unwrap_or_default()
 }

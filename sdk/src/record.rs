@@ -15,7 +15,8 @@ mod depot;
 mod draft;
 mod event;
 mod limits;
-pub(crate) mod local;
+mod local;
+mod room;
 mod segment;
 mod span;
 mod sync;
@@ -30,12 +31,11 @@ use std::sync::{Arc, OnceLock};
 use laneway_proto::TraceId;
 use tracing::dispatcher::WeakDispatch;
 
-use crate::context::{Context, SpanContext, TraceFlags, stack};
+use crate::context::thread::{self, Opened, Place, Thread};
+use crate::context::{Context, SpanContext, TraceFlags};
 use crate::exporter::Queue;
 use crate::sampler::Sampler;
 use depot::Depot;
-use local::Local;
-use span::Parent;
 
 pub(crate) use attributes::Key;
 pub use attributes::StaticKey;
@@ -44,6 +44,7 @@ pub use default::DefaultScope;
 pub(crate) use draft::{Draft, Keys};
 pub(crate) use event::Event;
 pub(crate) use limits::{Limits, truncate};
+pub(crate) use local::Local;
 pub(crate) use segment::{Extent, Segment, Writer};
 pub use span::SpanKind;
 pub(crate) use span::{BASELINE_FIELDS, Recording, StatusCode, request_fields};
@@ -77,47 +78,46 @@ impl Core {
         }
     }
 
-    /// Opens a span: its context, and its recording if it is sampled.
-    #[inline]
-    pub(crate) fn open(
-        self: &Arc<Self>,
-        parent: &Context,
-        name: &'static str,
-    ) -> (Context, Option<Box<Recording>>) {
-        let opened = local::with(|local| self.open_with(local, parent, name));
-        // A thread that is being torn down records nothing any more.
-        opened.unwrap_or_else(|| (parent.clone(), None))
+    /// Opens a span in this context.
+    pub(crate) fn open(self: &Arc<Self>, parent: &Context, name: &'static str) -> Opened {
+        let opened = thread::with(|thread| self.open_with(&mut thread.local, parent, name));
+        opened.unwrap_or_else(|| Opened::carrier(parent))
     }
 
     /// Opens a span in what is current on this thread.
     #[inline]
-    pub(crate) fn open_here(self: &Arc<Self>, name: &'static str) -> (Context, Option<Box<Recording>>) {
-        let opened = stack::with(|stack| self.open(stack.current().unwrap_or(&Context::EMPTY), name));
-        opened.unwrap_or_default()
+    pub(crate) fn open_here(self: &Arc<Self>, name: &'static str) -> Opened {
+        let opened = thread::with(|thread| self.open_on(thread, name));
+        opened.unwrap_or(Opened::Nothing)
+    }
+
+    /// Opens a span in what is current.
+    #[inline]
+    fn open_on(self: &Arc<Self>, Thread { stack, local }: &mut Thread, name: &'static str) -> Opened {
+        match stack.innermost() {
+            Some(Place::Shared(context)) if self.sampler.is_parent_based() && !context.is_sampled() => {
+                Opened::Shared(context.clone())
+            }
+            Some(innermost) => self.open_with(local, innermost.context(), name),
+            None => self.open_with(local, &Context::EMPTY, name),
+        }
     }
 
     #[inline]
-    pub(crate) fn open_with(
-        self: &Arc<Self>,
-        local: &mut Local,
-        parent: &Context,
-        name: &'static str,
-    ) -> (Context, Option<Box<Recording>>) {
+    fn open_with(self: &Arc<Self>, local: &mut Local, parent: &Context, name: &'static str) -> Opened {
         let (trace_id, flags) = match parent.span() {
             Some(span) => (span.trace_id, span.flags),
             None => (local.trace_id(), TraceFlags::from_bits(TraceFlags::RANDOM)),
         };
         let sampled = self.is_sampled(parent, trace_id);
         let flags = flags.with_sampled(sampled);
-        let context =
-            parent.with_span(SpanContext { trace_id, span_id: local.span_id(), flags, remote: false });
+        let span = SpanContext { trace_id, span_id: local.span_id(), flags, remote: false };
         if !sampled {
-            return (context, None);
+            return Opened::Shared(Arc::new(parent.with_span(span)));
         }
-        let parent = parent.span().map(|span| Parent { span_id: span.span_id, remote: span.remote });
         let mut recording = local.outlet(self).recording();
-        recording.begin(self.clock.now(), &context, parent, name);
-        (context, Some(recording))
+        recording.begin(self.clock.now(), &span, parent, name);
+        Opened::Recorded(recording)
     }
 
     #[inline]
@@ -129,15 +129,9 @@ impl Core {
 /// Ends a span now, on whichever thread.
 #[inline]
 pub(crate) fn finish(recording: Box<Recording>) {
-    // Beyond the closure only when it was not called: the thread is being torn down.
+    // Left in place only when the closure was not called: the thread is being torn down.
     let mut recording = Some(recording);
-    local::with(|local| {
-        if let Some(recording) = recording.take()
-            && let Some(outlet) = local.outlet_of(&recording)
-        {
-            outlet.finish(recording);
-        }
-    });
+    thread::with(|thread| recording.take().map(|recording| thread.local.finish(recording)));
     if let Some(recording) = recording {
         finish_without_thread(recording);
     }
@@ -153,9 +147,9 @@ fn finish_without_thread(mut recording: Box<Recording>) {
 
 /// Runs a function on an empty draft of this thread. The function may call out: what it calls gets another draft.
 pub(crate) fn with_draft<T>(f: impl FnOnce(&mut Draft) -> T) -> T {
-    let mut draft = local::with(Local::draft).unwrap_or_default();
+    let mut draft = thread::with(|thread| thread.local.draft()).unwrap_or_default();
     let result = f(&mut draft);
-    local::with(|local| local.keep_draft(draft));
+    thread::with(|thread| thread.local.keep_draft(draft));
     result
 }
 

@@ -52,6 +52,13 @@ impl Sampler {
         Self { parent_based: true, ..self }
     }
 
+    /// Whether all spans below one that is not sampled are not sampled either.
+    #[inline]
+    pub(crate) const fn is_parent_based(&self) -> bool {
+        self.parent_based
+    }
+
+    #[inline]
     pub(crate) fn is_sampled(&self, parent: &Context, trace_id: TraceId) -> bool {
         if self.parent_based && parent.trace_id().is_some() {
             return parent.is_sampled();

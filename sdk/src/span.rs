@@ -7,6 +7,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::context::Context;
+use crate::context::thread::Opened;
 use crate::record::{self, Draft, Event, Key, Keys, Limits, Recording, SpanKind, StatusCode, Value};
 
 pub use entered::{EnteredSpan, Instrumented, update_current};
@@ -21,40 +22,37 @@ pub use macros::private;
 /// to nothing; its context travels all the same.
 #[must_use = "a span ends when it is dropped"]
 pub struct Span {
-    context: Context,
-    // None when the span is not sampled, and after it ended.
-    recording: Option<Box<Recording>>,
+    // None once it was entered: then the stack has it.
+    opened: Option<Opened>,
 }
 
 impl Span {
     /// A span in the current context: a child of the innermost span, or the root of a new trace.
     #[inline]
     pub fn new(name: &'static str) -> Self {
-        let (context, recording) = record::default::open(None, name);
-        Self { context, recording }
+        Self { opened: Some(record::default::open_here(name)) }
     }
 
     /// A span in this context, wherever it came from. In [`Context::default`] it begins a new trace.
     #[inline]
     pub fn child_of(parent: &Context, name: &'static str) -> Self {
-        let (context, recording) = record::default::open(Some(parent), name);
-        Self { context, recording }
+        Self { opened: Some(record::default::open(parent, name)) }
     }
 
     /// A span that records nothing, in the current context.
     pub fn none() -> Self {
-        Self { context: Context::current(), recording: None }
+        Self { opened: Some(Opened::carrier(&Context::current())) }
     }
 
     /// Whether anything is recorded. What is costly to find out need not be found out for a span that is not.
     #[inline]
     pub fn is_recording(&self) -> bool {
-        self.recording.is_some()
+        matches!(self.opened, Some(Opened::Recorded(_)))
     }
 
     /// The context of this span: what a call that belongs to it carries.
     pub fn context(&self) -> &Context {
-        &self.context
+        self.opened.as_ref().map_or(&Context::EMPTY, Opened::context)
     }
 
     /// Gives an attribute its value, in place of an earlier one.
@@ -77,8 +75,13 @@ impl Span {
     }
 
     #[inline]
+    fn recording_mut(&mut self) -> Option<&mut Recording> {
+        self.opened.as_mut().and_then(Opened::recording_mut)
+    }
+
+    #[inline]
     fn draft_and_limits(&mut self) -> Option<(&mut Draft, &Limits)> {
-        self.recording.as_deref_mut().map(Recording::draft_and_limits)
+        self.recording_mut().map(Recording::draft_and_limits)
     }
 
     /// Renames the span. A name is of low cardinality: the route, not the path.
@@ -104,7 +107,7 @@ impl Span {
 
     /// Says that the work failed, unless its status was stated before.
     pub fn fail(&mut self, message: &str) {
-        if let Some(recording) = &mut self.recording {
+        if let Some(recording) = self.recording_mut() {
             recording.fail(Some(message));
         }
     }
@@ -114,7 +117,7 @@ impl Span {
         self.event_with("exception", |event, limits| {
             crate::layer::fields::record_exception(event, error, limits);
         });
-        if let Some(limits) = self.recording.as_ref().map(|recording| *recording.limits()) {
+        if let Some(limits) = self.recording_mut().map(|recording| *recording.limits()) {
             let message = crate::layer::fields::Bounded::format(limits.text_bytes, format_args!("{error}"));
             self.fail(&message);
         }
@@ -128,7 +131,7 @@ impl Span {
     }
 
     fn event_with(&mut self, name: &str, fill: impl FnOnce(&mut Event<'_>, &Limits)) {
-        let Some(recording) = &mut self.recording else { return };
+        let Some(recording) = self.recording_mut() else { return };
         let Some(now) = recording.now_unix_ns() else { return };
         let limits = *recording.limits();
         record::with_draft(|draft| {
@@ -141,7 +144,7 @@ impl Span {
     /// Links the span to that of another context, such as the producer of one of a batch of messages. Nothing happens when that
     /// context is not part of a trace.
     pub fn link(&mut self, target: &Context, attributes: &[(&str, Value<'_>)]) {
-        if let Some(recording) = &mut self.recording {
+        if let Some(recording) = self.recording_mut() {
             recording.add_link(target, attributes);
         }
     }
@@ -153,7 +156,7 @@ impl Span {
 impl Drop for Span {
     #[inline]
     fn drop(&mut self) {
-        if let Some(recording) = self.recording.take() {
+        if let Some(Opened::Recorded(recording)) = self.opened.take() {
             record::finish(recording);
         }
     }
@@ -162,7 +165,7 @@ impl Drop for Span {
 impl fmt::Debug for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Span")
-            .field("context", &self.context)
+            .field("context", self.context())
             .field("is_recording", &self.is_recording())
             .finish_non_exhaustive()
     }

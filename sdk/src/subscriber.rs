@@ -11,9 +11,10 @@ use tracing::{Dispatch, Event, Metadata};
 use tracing_core::span::Current;
 use tracing_subscriber::filter::Targets;
 
+use crate::context::thread;
 use crate::layer::SpanAccess;
 use crate::layer::recorder::Recorder;
-use crate::record::{Core, local};
+use crate::record::Core;
 
 /// A `tracing` subscriber that records spans and does nothing else: no printing, no other layers.
 ///
@@ -56,7 +57,7 @@ impl tracing::Subscriber for Subscriber {
 
     #[inline]
     fn new_span(&self, attributes: &Attributes<'_>) -> Id {
-        let id = local::with(|local| local.next_span_number()).unwrap_or(LAST_ID);
+        let id = thread::with(|thread| thread.local.next_span_number()).unwrap_or(LAST_ID);
         let id = Id::from_u64(id);
         self.recorder().new_span(attributes, &id);
         id

@@ -16,7 +16,7 @@ const ALLOWED: [(&str, &[&str]); 6] = [
     ("laneway-shop", &["laneway"]),
     ("laneway-collector", &["laneway-proto", "laneway-shop", "laneway-storage", "laneway-ui-api"]),
 ];
-const FREE: [&str; 3] = ["laneway-e2e", "laneway-loom", "xtask"];
+const FREE: [&str; 4] = ["laneway-bench-sdk", "laneway-e2e", "laneway-loom", "xtask"];
 const MAX_LINES: usize = 500;
 
 fn metadata() -> Metadata {

@@ -51,7 +51,7 @@ impl Settings {
         let filter = filter(options.filter.clone().or_else(|| env.text("LANEWAY_FILTER")))?;
         let destination = match &options.receiver {
             Some(receiver) => Destination::Function(receiver.clone()),
-            None => Destination::Collector(client(&options, env)?),
+            None => Destination::Collector(Box::new(client(&options, env)?)),
         };
         Ok(Some(Self {
             sampler,

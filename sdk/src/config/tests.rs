@@ -14,7 +14,7 @@ fn settings<const N: usize>(env: [(&str, &str); N]) -> Settings {
 
 fn client(settings: Settings) -> crate::exporter::ClientSettings {
     match settings.worker.destination {
-        crate::exporter::Destination::Collector(client) => client,
+        crate::exporter::Destination::Collector(client) => *client,
         crate::exporter::Destination::Function(_) => panic!("no function was given"),
     }
 }

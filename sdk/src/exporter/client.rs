@@ -25,7 +25,7 @@ const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 /// Where exports go.
 #[derive(Clone)]
 pub(crate) enum Destination {
-    Collector(ClientSettings),
+    Collector(Box<ClientSettings>),
     Function(Receiver),
 }
 
@@ -50,7 +50,7 @@ pub(crate) struct ClientSettings {
 
 /// Sends export requests over one connection, which it opens when there is something to send; or hands them over.
 pub(crate) enum Client {
-    Grpc(GrpcClient),
+    Grpc(Box<GrpcClient>),
     Function(Receiver),
 }
 
@@ -85,7 +85,7 @@ impl Client {
         match destination {
             Destination::Collector(settings) => {
                 let channel = settings.endpoint.connect_lazy();
-                Self::Grpc(GrpcClient { settings, channel })
+                Self::Grpc(Box::new(GrpcClient { settings: *settings, channel }))
             }
             Destination::Function(receiver) => Self::Function(receiver),
         }

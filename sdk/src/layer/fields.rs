@@ -30,7 +30,8 @@ pub(super) struct SpanFields<'a> {
 impl Fields for SpanFields<'_> {
     #[inline]
     fn value(&mut self, key: &'static str, value: Value<'_>) {
-        if let (Some(field), Value::Str(text)) = (key.strip_prefix("otel."), value)
+        if let (b'o', Value::Str(text)) = (first_byte(key), value)
+            && let Some(field) = key.strip_prefix("otel.")
             && self.lift(field, text)
         {
             return;
@@ -46,6 +47,12 @@ impl Fields for SpanFields<'_> {
     fn limits(&self) -> &Limits {
         self.limits
     }
+}
+
+/// Tells most names apart from one that is looked for.
+#[inline]
+fn first_byte(name: &str) -> u8 {
+    name.as_bytes().first().copied().unwrap_or_default()
 }
 
 impl SpanFields<'_> {

@@ -10,7 +10,7 @@ use tracing::{Event, Level, Metadata};
 use super::fields::{EventFields, FieldVisitor, SpanFields};
 use super::table::{OpenSpan, Table};
 use crate::context::Context;
-use crate::context::stack::{self, Key};
+use crate::context::thread::{self, Entry, Key, Opened, Thread};
 use crate::record::{self, Core, Draft, Keys};
 use crate::silence::is_silent;
 
@@ -39,7 +39,7 @@ impl Recorder {
             return;
         }
         let metadata = attributes.metadata();
-        let (context, mut recording) = match attributes.parent() {
+        let mut opened = match attributes.parent() {
             Some(parent) => {
                 let parent = self.context_of(parent).unwrap_or_else(Context::current);
                 self.core.open(&parent, metadata.name())
@@ -49,17 +49,17 @@ impl Recorder {
             }
             None => self.core.open_here(metadata.name()),
         };
-        if let Some(recording) = &mut recording {
+        if let Some(recording) = opened.recording_mut() {
             // A callsite whose fields have a name twice is so rare that it is not looked for here: the later one stays.
             let keys = if has_distinct_fields(metadata) { Keys::Distinct } else { Keys::Any };
             let mut fields = SpanFields { draft: recording.draft_mut(), keys, limits: &self.core.limits };
             attributes.record(&mut FieldVisitor(&mut fields));
         }
-        self.table.insert(id.into_u64(), OpenSpan { context, recording, metadata, handles: 1 });
+        self.table.insert(id.into_u64(), OpenSpan { opened, metadata, handles: 1 });
     }
 
     pub(crate) fn record(&self, id: &Id, values: &Record<'_>) {
-        if !self.is_recording(id) {
+        if !self.is_recording(id.into_u64()) {
             return;
         }
         let limits = &self.core.limits;
@@ -67,7 +67,7 @@ impl Recorder {
             let mut fields = SpanFields { draft, keys: Keys::Any, limits };
             values.record(&mut FieldVisitor(&mut fields));
             self.table.with(id.into_u64(), |span| {
-                if let Some(recording) = &mut span.recording {
+                if let Some(recording) = span.opened.recording_mut() {
                     recording.draft_mut().merge(draft, limits);
                 }
             });
@@ -82,14 +82,14 @@ impl Recorder {
 
     pub(crate) fn add_link(&self, id: &Id, target: &Context) {
         self.table.with(id.into_u64(), |span| {
-            if let Some(recording) = &mut span.recording {
+            if let Some(recording) = span.opened.recording_mut() {
                 recording.add_link(target, &[]);
             }
         });
     }
 
     pub(crate) fn event(&self, event: &Event<'_>) {
-        let Some(place) = self.place_of(event) else { return };
+        let Some(target) = self.target_of(event) else { return };
         let limits = &self.core.limits;
         record::with_draft(|draft: &mut Draft| {
             let now = self.core.clock.now().unix_ns;
@@ -104,13 +104,13 @@ impl Recorder {
                     recording.fail(message);
                 }
             };
-            match place {
-                Place::Span(id) => {
-                    self.table.with(id, |span| span.recording.as_deref_mut().map(add));
+            match target {
+                Target::Span(id) => {
+                    self.table.with(id, |span| span.opened.recording_mut().map(add));
                 }
-                Place::Entry(key) => {
-                    stack::with(|stack| {
-                        stack.entry_mut(key).and_then(|entry| entry.recording.as_deref_mut()).map(add)
+                Target::Entry(key) => {
+                    thread::with(|thread| {
+                        thread.stack.entry_mut(key).and_then(|entry| entry.place.recording_mut()).map(add)
                     });
                 }
             }
@@ -118,36 +118,40 @@ impl Recorder {
     }
 
     /// Where an event is recorded: in the span that it names, else in the innermost one that is recorded.
-    fn place_of(&self, event: &Event<'_>) -> Option<Place> {
-        let place = match event.parent() {
-            Some(parent) => Place::Span(parent.into_u64()),
+    fn target_of(&self, event: &Event<'_>) -> Option<Target> {
+        let target = match event.parent() {
+            Some(parent) => Target::Span(parent.into_u64()),
             None if event.is_root() => return None,
-            None => stack::with(|stack| stack.entries_mut().find_map(|entry| self.place(entry))).flatten()?,
+            None => {
+                let innermost =
+                    |thread: &mut Thread| thread.stack.entries_mut().find_map(|entry| self.target(entry));
+                thread::with(innermost).flatten()?
+            }
         };
-        match place {
-            Place::Span(id) => self.table.with(id, |span| span.recording.is_some())?.then_some(place),
-            Place::Entry(_) => Some(place),
+        match target {
+            Target::Span(id) if !self.is_recording(id) => None,
+            _ => Some(target),
         }
     }
 
-    fn place(&self, entry: &stack::Entry) -> Option<Place> {
+    fn target(&self, entry: &mut Entry) -> Option<Target> {
         match entry.key.span_of(self.address()) {
-            Some(id) => Some(Place::Span(id)),
-            None => entry.recording.is_some().then_some(Place::Entry(entry.key)),
+            Some(id) => Some(Target::Span(id)),
+            None => entry.place.recording_mut().is_some().then_some(Target::Entry(entry.key)),
         }
     }
 
     #[inline]
     pub(crate) fn enter(&self, id: &Id) {
-        if let Some(context) = self.context_of(id) {
+        if let Some(place) = self.table.with(id.into_u64(), |span| span.opened.share()) {
             let key = self.key(id);
-            let _: Option<()> = stack::with(|stack| stack.enter_span(key, context));
+            let _: Option<()> = thread::with(|thread| thread.stack.enter_span(key, place));
         }
     }
 
     #[inline]
     pub(crate) fn exit(&self, id: &Id) {
-        drop(stack::with(|stack| stack.leave(self.key(id))));
+        drop(thread::with(|thread| thread.stack.leave(self.key(id))));
     }
 
     #[inline]
@@ -172,23 +176,26 @@ impl Recorder {
     /// Ends a span now, whoever still holds a handle.
     #[cfg(any(feature = "http", feature = "reqwest"))]
     pub(crate) fn end(&self, id: &Id) {
-        if let Some(recording) = self.table.with(id.into_u64(), |span| span.recording.take()).flatten() {
+        if let Some(recording) = self.table.with(id.into_u64(), |span| span.opened.take_recording()).flatten()
+        {
             record::finish(recording);
         }
     }
 
     pub(crate) fn context_of(&self, id: &Id) -> Option<Context> {
-        self.table.with(id.into_u64(), |span| span.context.clone())
+        self.table.with(id.into_u64(), |span| span.opened.context().clone())
     }
 
-    fn is_recording(&self, id: &Id) -> bool {
-        self.table.with(id.into_u64(), |span| span.recording.is_some()).unwrap_or(false)
+    fn is_recording(&self, id: u64) -> bool {
+        self.table.with(id, |span| span.opened.recording_mut().is_some()).unwrap_or(false)
     }
 
     /// The innermost entered span.
     pub(crate) fn current(&self) -> Option<(Id, &'static Metadata<'static>)> {
         let recorder = self.address();
-        let id = stack::with(|stack| stack.entries_mut().find_map(|entry| entry.key.span_of(recorder)));
+        let innermost =
+            |thread: &mut Thread| thread.stack.entries_mut().find_map(|entry| entry.key.span_of(recorder));
+        let id = thread::with(innermost);
         let id = id.flatten()?;
         let metadata = self.table.with(id, |span| span.metadata)?;
         Some((Id::from_u64(id), metadata))
@@ -206,7 +213,7 @@ impl Recorder {
 }
 
 /// Where an event goes.
-enum Place {
+enum Target {
     /// A `tracing` span.
     Span(u64),
     /// A span of this crate's own API that is entered.
@@ -215,7 +222,7 @@ enum Place {
 
 #[inline]
 fn finish(span: Option<OpenSpan>) {
-    if let Some(OpenSpan { recording: Some(recording), .. }) = span {
+    if let Some(OpenSpan { opened: Opened::Recorded(recording), .. }) = span {
         record::finish(recording);
     }
 }

@@ -9,14 +9,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tracing::Metadata;
 
-use crate::context::Context;
-use crate::record::Recording;
+use crate::context::thread::Opened;
 
 /// What is known of an open span.
 pub(crate) struct OpenSpan {
-    pub(crate) context: Context,
-    /// None when the span is not sampled, and after it ended.
-    pub(crate) recording: Option<Box<Recording>>,
+    pub(crate) opened: Opened,
     pub(crate) metadata: &'static Metadata<'static>,
     /// How many handles there are, where this crate's subscriber counts them.
     pub(crate) handles: usize,

@@ -1,20 +1,21 @@
 //! Attributes of a message under construction: encoded where they will be sent from, each key once.
 
-use laneway_proto::otlp::field::key_value;
+use laneway_proto::otlp::field::{any_value, key_value};
 use laneway_proto::otlp::wire::{self, WireType, varint_len};
 
-use super::value::{Value, key, len_field, varint};
+use super::room::Room;
+use super::value::{Value, key, len_delimited, len_field, varint};
 
 /// Name of an attribute, as `KeyValue` has it on the wire: encoded when the program was compiled, or now.
-pub(crate) trait Key {
+pub(crate) trait Key: Copy {
     /// The name.
     fn name(&self) -> &str;
 
-    /// Length of the encoded field.
+    /// Length of the encoded field, for a name shorter than 128 bytes.
     fn encoded_len(&self) -> usize;
 
-    /// Appends the field.
-    fn encode(&self, buf: &mut Vec<u8>);
+    /// Writes the field, for a name shorter than 128 bytes.
+    fn put(&self, room: &mut Room<'_>);
 }
 
 impl Key for &str {
@@ -25,12 +26,13 @@ impl Key for &str {
 
     #[inline]
     fn encoded_len(&self) -> usize {
-        len_field(self.len())
+        2 + self.len()
     }
 
     #[inline]
-    fn encode(&self, buf: &mut Vec<u8>) {
-        super::value::len_delimited(buf, key_value::KEY, self.as_bytes());
+    fn put(&self, room: &mut Room<'_>) {
+        room.put(&[NAME, self.len() as u8]);
+        room.put(self.as_bytes());
     }
 }
 
@@ -73,22 +75,51 @@ impl<const N: usize> Key for &StaticKey<N> {
     }
 
     #[inline]
-    fn encode(&self, buf: &mut Vec<u8>) {
-        buf.extend_from_slice(&self.encoded);
+    fn put(&self, room: &mut Room<'_>) {
+        room.put(&self.encoded);
     }
 }
 
 /// Appends an attribute; `tag` is the key of the field that the surrounding message keeps its attributes in.
 #[inline]
 pub(super) fn push(buf: &mut Vec<u8>, tag: u8, name: impl Key, value: Value<'_>, max_bytes: usize) {
+    // Nearly every attribute is shorter than 128 bytes: then every length has one byte, and nothing needs a second look.
+    let name_len = name.encoded_len();
+    match value {
+        Value::Str(text) if text.len() <= max_bytes && name_len + text.len() < 0x80 - 4 => {
+            let text_len = text.len() as u8;
+            let mut room = Room::reserve(buf, 2 + name_len + 4 + text.len());
+            room.put(&[tag, name_len as u8 + 4 + text_len]);
+            name.put(&mut room);
+            room.put(&[VALUE, 2 + text_len, STRING, text_len]);
+            room.put(text.as_bytes());
+        }
+        Value::Int(value @ 0..0x80) if name_len < 0x80 - 4 => {
+            let mut room = Room::reserve(buf, 2 + name_len + 4);
+            room.put(&[tag, name_len as u8 + 4]);
+            name.put(&mut room);
+            room.put(&[VALUE, 2, INT, value as u8]);
+        }
+        _ => push_any(buf, tag, name.name(), value, max_bytes),
+    }
+}
+
+const NAME: u8 = key(key_value::KEY, WireType::Len);
+const VALUE: u8 = key(key_value::VALUE, WireType::Len);
+const STRING: u8 = key(any_value::STRING_VALUE, WireType::Len);
+const INT: u8 = key(any_value::INT_VALUE, WireType::Varint);
+
+/// [`push`] of any length and type.
+#[inline(never)]
+fn push_any(buf: &mut Vec<u8>, tag: u8, name: &str, value: Value<'_>, max_bytes: usize) {
     let value = value.within(max_bytes);
     let value_len = value.encoded_len(max_bytes);
-    let len = name.encoded_len() + len_field(value_len);
+    let len = len_field(name.len()) + len_field(value_len);
     buf.reserve(1 + varint_len(len as u64) + len);
     buf.push(tag);
     varint(buf, len as u64);
-    name.encode(buf);
-    buf.push(key(key_value::VALUE, WireType::Len));
+    len_delimited(buf, key_value::KEY, name.as_bytes());
+    buf.push(VALUE);
     varint(buf, value_len as u64);
     value.encode(buf, max_bytes);
 }

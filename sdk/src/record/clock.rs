@@ -13,11 +13,16 @@ mod tests;
 /// How long two readings are apart that tell how fast the counter counts: long against the error of a reading, some 50 ns.
 const BASELINE: Duration = Duration::from_millis(20);
 
+/// How far an anchor lies in the past: many times what passes between a thread's reading of the counter and its use.
+const MARGIN_TICKS: u64 = 1 << 32;
+
 /// A moment in both times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Moment {
     pub(crate) unix_ns: u64,
     ticks: u64,
+    /// What a tick was then.
+    scale: u64,
 }
 
 pub(crate) struct Clock {
@@ -37,9 +42,15 @@ struct Anchor {
 }
 
 impl Anchor {
+    #[inline]
     fn ns(&self, ticks: u64) -> u64 {
-        ((u128::from(ticks) * u128::from(self.scale)) >> 32) as u64
+        to_ns(ticks, self.scale)
     }
+}
+
+#[inline]
+fn to_ns(ticks: u64, scale: u64) -> u64 {
+    ((u128::from(ticks) * u128::from(scale)) >> 32) as u64
 }
 
 /// The counter and the system's clocks at one moment.
@@ -70,25 +81,25 @@ impl Clock {
         let unix_ns = if anchor.scale == 0 {
             unix_ns()
         } else {
-            // A counter that is read just before the anchor was taken, and compared with it just after, is behind it.
-            anchor.unix_ns.saturating_add_signed(match ticks.checked_sub(anchor.ticks) {
-                Some(since) => anchor.ns(since) as i64,
-                None => -(anchor.ns(anchor.ticks - ticks) as i64),
-            })
+            anchor.unix_ns.wrapping_add(anchor.ns(ticks.wrapping_sub(anchor.ticks)))
         };
-        Moment { unix_ns, ticks }
+        Moment { unix_ns, ticks, scale: anchor.scale }
     }
 
     /// The wall time now, as the counter measured it from an earlier moment on: no step of the system's clock makes a span end
     /// before it began.
     #[inline]
     pub(crate) fn unix_ns_since(&self, start: Moment) -> u64 {
-        let ticks = self.ticks.now();
-        let anchor = self.anchor.load();
-        if anchor.scale == 0 {
-            return unix_ns().max(start.unix_ns);
+        if start.scale == 0 {
+            return self.unix_ns_since_uncompared(start);
         }
-        start.unix_ns.saturating_add(anchor.ns(ticks.saturating_sub(start.ticks)))
+        start.unix_ns.saturating_add(to_ns(self.ticks.now().saturating_sub(start.ticks), start.scale))
+    }
+
+    /// The end of a span that began before the first comparison: its wall time was the system's.
+    #[cold]
+    fn unix_ns_since_uncompared(&self, start: Moment) -> u64 {
+        unix_ns().max(start.unix_ns)
     }
 
     /// Compares the counter with the system's clocks. For one thread, every second.
@@ -105,7 +116,13 @@ impl Clock {
             }
             *since = now;
         }
-        self.anchor.store(Anchor { ticks: now.ticks, unix_ns: now.unix_ns, ..anchor });
+        // The anchor lies a little in the past: a counter that was read before it was taken is not behind it.
+        let margin = now.ticks.min(MARGIN_TICKS);
+        self.anchor.store(Anchor {
+            ticks: now.ticks - margin,
+            unix_ns: now.unix_ns.saturating_sub(anchor.ns(margin)),
+            ..anchor
+        });
     }
 
     /// How long after the start the first adjustment is of use.

@@ -4,8 +4,9 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
 
-use super::{Core, Recording, local};
-use crate::context::{Context, stack};
+use super::{Core, Local};
+use crate::context::Context;
+use crate::context::thread::{self, Opened, Thread};
 use crate::silence::is_silent;
 
 /// As `tracing` has one global subscriber: a span that is opened deep in a library must find its way without being handed one.
@@ -18,22 +19,33 @@ impl Core {
     }
 }
 
-/// Opens a span of the default SDK, in this context or else the current one. Without an SDK the context stays the same.
+/// Opens a span of the default SDK in what is current. Without an SDK it carries the current context.
 #[inline]
-pub(crate) fn open(parent: Option<&Context>, name: &'static str) -> (Context, Option<Box<Recording>>) {
-    let opened = stack::with(|stack| {
-        let parent = parent.or_else(|| stack.current()).unwrap_or(&Context::EMPTY);
-        let opened = local::with(|local| {
-            let scoped = local.default.clone();
-            let core = scoped.as_ref().map_or_else(|| DEFAULT.get(), Option::as_ref);
-            match core {
-                Some(core) if !is_silent() => core.open_with(local, parent, name),
-                _ => (parent.clone(), None),
-            }
-        });
-        opened.unwrap_or_else(|| (parent.clone(), None))
+pub(crate) fn open_here(name: &'static str) -> Opened {
+    let opened = thread::with(|thread| match default_of(&thread.local) {
+        Some(core) => core.open_on(thread, name),
+        None => match thread.local.scoped_default() {
+            Some(core) => core.open_on(thread, name),
+            None => Opened::carrier(thread.stack.current()),
+        },
     });
-    opened.unwrap_or_default()
+    opened.unwrap_or(Opened::Nothing)
+}
+
+/// Opens a span of the default SDK in this context. Without an SDK it carries that context.
+pub(crate) fn open(parent: &Context, name: &'static str) -> Opened {
+    let opened = thread::with(|Thread { local, .. }| {
+        let scoped = local.scoped_default();
+        let core = default_of(local).or(scoped.as_ref())?;
+        Some(core.open_with(local, parent, name))
+    });
+    opened.flatten().unwrap_or_else(|| Opened::carrier(parent))
+}
+
+/// The process's default, unless this thread has one of its own.
+#[inline]
+fn default_of(local: &Local) -> Option<&'static Arc<Core>> {
+    if local.default.is_some() || is_silent() { None } else { DEFAULT.get() }
 }
 
 /// Makes an SDK this thread's default until it is dropped; made by [`Guard::default_scope`](crate::Guard::default_scope).
@@ -44,14 +56,14 @@ pub struct DefaultScope {
 
 impl DefaultScope {
     pub(crate) fn enter(core: Option<Arc<Core>>) -> Self {
-        let outer = local::with(|local| local.default.replace(core)).flatten();
+        let outer = thread::with(|thread| thread.local.default.replace(core)).flatten();
         Self { outer, _not_send: PhantomData }
     }
 }
 
 impl Drop for DefaultScope {
     fn drop(&mut self) {
-        drop(local::with(|local| std::mem::replace(&mut local.default, self.outer.take())));
+        drop(thread::with(|thread| std::mem::replace(&mut thread.local.default, self.outer.take())));
     }
 }
 

@@ -22,6 +22,9 @@ pub(crate) struct Draft {
     pub(super) name: String,
     /// Empty when it is not stated.
     pub(super) status_message: String,
+    /// Whether there is anything but attributes that were kept: most spans have nothing else, and then nothing else needs to be
+    /// looked at or put back.
+    pub(super) is_touched: bool,
 }
 
 /// How many there are, and how many were not kept.
@@ -63,14 +66,25 @@ const KEPT_BYTES: usize = 512;
 
 impl Draft {
     /// Empties it, and gives back memory that an unusually large message took.
+    #[inline]
     pub(crate) fn clear(&mut self) {
+        if self.is_touched || self.buf.len() > KEPT_BYTES {
+            self.clear_all();
+        }
         self.buf.clear();
-        self.buf.shrink_to(KEPT_BYTES);
-        self.name.clear();
-        self.status_message.clear();
-        self.status_message.shrink_to(KEPT_BYTES);
-        self.name.shrink_to(KEPT_BYTES);
-        (self.fields_at, self.attributes, self.kind, self.status_code) = (0, Count::default(), None, None);
+        (self.attributes.kept, self.fields_at) = (0, 0);
+    }
+
+    #[cold]
+    fn clear_all(&mut self) {
+        let Self { mut buf, mut name, mut status_message, .. } = std::mem::take(self);
+        for text in [&mut name, &mut status_message] {
+            text.clear();
+            text.shrink_to(KEPT_BYTES / 4);
+        }
+        buf.clear();
+        buf.shrink_to(KEPT_BYTES);
+        *self = Self { buf, name, status_message, ..Self::default() };
     }
 
     /// Gives a span attribute its value.
@@ -78,6 +92,7 @@ impl Draft {
     pub(crate) fn set(&mut self, name: impl Key, value: Value<'_>, keys: Keys, limits: &Limits) {
         if name.name() == Lane::KEY {
             // The lane of a span is that of its context: an attribute cannot pretend another.
+            self.is_touched = true;
             self.attributes.drop_one();
             return;
         }
@@ -101,12 +116,15 @@ impl Draft {
         };
         if removed.is_some() || self.attributes.admit(max_count) {
             attributes::push(&mut self.buf, tag, name, value, max_bytes);
+        } else {
+            self.is_touched = true;
         }
         removed
     }
 
     /// Takes over what was collected apart, as if it had been recorded here.
     pub(crate) fn merge(&mut self, later: &Self, limits: &Limits) {
+        self.is_touched = true;
         for field in Fields::of(&later.buf) {
             let Some(name) = field.attribute_name(super::span::ATTRIBUTE) else { continue };
             // Names come from `&str`s.
@@ -131,19 +149,23 @@ impl Draft {
 
     /// States the status; one of higher priority stays.
     pub(crate) fn state(&mut self, code: StatusCode) {
+        self.is_touched = true;
         self.status_code = self.status_code.max(Some(code));
     }
 
     pub(crate) fn set_kind(&mut self, kind: SpanKind) {
+        self.is_touched = true;
         self.kind = Some(kind);
     }
 
     pub(crate) fn rename(&mut self, name: &str, limits: &Limits) {
+        self.is_touched = true;
         self.name.clear();
         self.name.push_str(truncate(name, limits.text_bytes));
     }
 
     pub(crate) fn describe_status(&mut self, message: &str, limits: &Limits) {
+        self.is_touched = true;
         self.status_message.clear();
         self.status_message.push_str(truncate(message, limits.text_bytes));
     }

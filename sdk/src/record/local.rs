@@ -1,9 +1,8 @@
 //! What a thread has of its own, so that a span costs neither a lock nor an allocation: random numbers, recordings to reuse,
 //! the segment that its finished spans go into.
 
-use std::cell::RefCell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
 
 use laneway_proto::{SpanId, TraceId};
 use rand::Rng;
@@ -20,18 +19,9 @@ const HALF_STOCK: usize = MAX_STOCK / 2;
 /// Drafts that a thread keeps: events nest only where formatting one traces another.
 const MAX_DRAFTS: usize = 4;
 
-thread_local! {
-    static LOCAL: RefCell<Local> = const { RefCell::new(Local::new()) };
-}
-
-/// Runs a function on what this thread has; `None` while the thread is being torn down. The function must not call out.
-#[inline]
-pub(crate) fn with<T>(f: impl FnOnce(&mut Local) -> T) -> Option<T> {
-    LOCAL.try_with(|local| f(&mut local.borrow_mut())).ok()
-}
-
 pub(crate) struct Local {
-    rng: Option<SmallRng>,
+    trace_ids: Option<SmallRng>,
+    span_ids: u64,
     /// This thread's default SDK, where it has one of its own; the inner `None` is none at all.
     pub(super) default: Option<Option<Arc<Core>>>,
     /// The way to the queue of each SDK that this thread has used; nearly always one.
@@ -53,36 +43,56 @@ pub(super) struct Outlet {
 }
 
 impl Local {
-    const fn new() -> Self {
-        Self { rng: None, default: None, outlets: Vec::new(), drafts: Vec::new(), numbers: (0, 0) }
+    pub(crate) const fn new() -> Self {
+        Self {
+            trace_ids: None,
+            span_ids: 0,
+            default: None,
+            outlets: Vec::new(),
+            drafts: Vec::new(),
+            numbers: (0, 0),
+        }
     }
 
-    #[inline]
-    fn random(&mut self) -> u64 {
-        // Seeded from the operating system: no two threads or processes begin alike.
-        self.rng.get_or_insert_with(rand::make_rng).next_u64()
+    #[cold]
+    pub(super) fn scoped_default(&self) -> Option<Arc<Core>> {
+        self.default.clone().flatten()
     }
 
+    /// Unique within its trace, which is all that a span id must be: 64 bits of Wyrand, which begins at a random state.
     #[inline]
     pub(super) fn span_id(&mut self) -> SpanId {
         loop {
-            if let Some(id) = SpanId::from_bytes(self.random().to_ne_bytes()) {
+            if self.span_ids == 0 {
+                self.seed();
+            }
+            self.span_ids = self.span_ids.wrapping_add(0xa076_1d64_78bd_642f);
+            let product = u128::from(self.span_ids) * u128::from(self.span_ids ^ 0xe703_7ed1_a0b4_28db);
+            let id = (product >> 64) as u64 ^ product as u64;
+            if let Some(id) = SpanId::from_bytes(id.to_ne_bytes()) {
                 return id;
             }
         }
     }
 
+    #[cold]
+    fn seed(&mut self) {
+        self.span_ids = rand::random();
+    }
+
+    /// From a generator that is seeded by the operating system: no two threads or processes begin alike.
     pub(super) fn trace_id(&mut self) -> TraceId {
+        let rng = self.trace_ids.get_or_insert_with(rand::make_rng);
         loop {
-            let random = u128::from(self.random()) << 64 | u128::from(self.random());
+            let random = u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64());
             if let Some(id) = TraceId::from_bytes(random.to_ne_bytes()) {
                 return id;
             }
         }
     }
 
-    /// A number that no other span of the process has.
     #[inline]
+    /// A number that no other span of the process has.
     pub(crate) fn next_span_number(&mut self) -> u64 {
         if self.numbers.0 == self.numbers.1 {
             self.reserve_numbers();
@@ -103,24 +113,37 @@ impl Local {
 
     #[inline]
     pub(super) fn outlet(&mut self, core: &Arc<Core>) -> &mut Outlet {
-        let at = self.position(Arc::as_ptr(core)).unwrap_or_else(|| self.open(core));
+        let at = self.position(Arc::as_ptr(core).addr()).unwrap_or_else(|| self.open(core));
         &mut self.outlets[at]
     }
 
-    /// The outlet of the SDK that a recording belongs to; `None` when that SDK is gone.
+    /// Ends a span now and puts it on its way.
     #[inline]
-    pub(super) fn outlet_of(&mut self, recording: &Recording) -> Option<&mut Outlet> {
-        let at = match self.position(Weak::as_ptr(recording.core())) {
-            Some(at) => at,
-            // It was opened on another thread.
-            None => self.open(&recording.core().upgrade()?),
-        };
-        Some(&mut self.outlets[at])
+    pub(crate) fn finish(&mut self, recording: Box<Recording>) {
+        match self.position(recording.core_address()) {
+            Some(at) => self.outlets[at].finish(recording),
+            None => self.finish_elsewhere(recording),
+        }
+    }
+
+    #[cold]
+    fn finish_elsewhere(&mut self, recording: Box<Recording>) {
+        // It was opened on another thread; unless its SDK is gone.
+        if let Some(core) = recording.core().upgrade() {
+            self.outlet(&core).finish(recording);
+        }
     }
 
     #[inline]
-    fn position(&self, core: *const Core) -> Option<usize> {
-        self.outlets.iter().position(|outlet| Arc::as_ptr(&outlet.core) == core)
+    fn position(&self, core: usize) -> Option<usize> {
+        let is_wanted = |outlet: &Outlet| Arc::as_ptr(&outlet.core).addr() == core;
+        // Nearly always there is one only.
+        if self.outlets.first().is_some_and(is_wanted) { Some(0) } else { self.search(core) }
+    }
+
+    #[cold]
+    fn search(&self, core: usize) -> Option<usize> {
+        self.outlets.iter().position(|outlet| Arc::as_ptr(&outlet.core).addr() == core)
     }
 
     #[cold]
@@ -159,9 +182,8 @@ impl Outlet {
         self.stock.pop().unwrap_or_else(|| Box::new(Recording::new(&self.core)))
     }
 
-    /// Ends a span now and puts it on its way.
     #[inline]
-    pub(super) fn finish(&mut self, mut recording: Box<Recording>) {
+    fn finish(&mut self, mut recording: Box<Recording>) {
         recording.end(self.core.clock.unix_ns_since(recording.start()));
         self.sender.send(recording.encoded());
         recording.reset();

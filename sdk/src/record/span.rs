@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Weak};
 
-use laneway_proto::SpanId;
 use laneway_proto::otlp::wire::{self, WireType};
 use laneway_proto::otlp::{attribute, field};
 
@@ -11,6 +10,7 @@ use super::attributes::{Open, push};
 use super::clock::Moment;
 use super::draft::{Count, Draft};
 use super::limits::{Limits, truncate};
+use super::room::Room;
 use super::value::{Value, key};
 use crate::context::{Context, SpanContext};
 
@@ -90,7 +90,10 @@ impl StatusCode {
 pub(crate) struct Recording {
     /// Where it will be sent from. Weak, since it outlives its span: it is kept for reuse.
     core: Weak<Core>,
+    /// Address of the same, which while there is a weak reference nothing else can have.
+    core_address: usize,
     limits: Limits,
+    context: Context,
     start: Moment,
     /// Unless the draft has another.
     name: &'static str,
@@ -99,14 +102,8 @@ pub(crate) struct Recording {
     links: Count,
 }
 
-/// Who opened the span.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Parent {
-    pub(crate) span_id: SpanId,
-    pub(crate) remote: bool,
-}
-
 const HEAD_LEN: usize = 57;
+const PARENT_LEN: usize = 10;
 const END_TIME_AT: usize = 41;
 const KIND_AT: usize = 56;
 
@@ -118,7 +115,9 @@ impl Recording {
     pub(super) fn new(core: &Arc<Core>) -> Self {
         Self {
             core: Arc::downgrade(core),
+            core_address: Arc::as_ptr(core).addr(),
             limits: core.limits,
+            context: Context::EMPTY,
             start: Moment::default(),
             name: "",
             draft: Draft::default(),
@@ -127,16 +126,16 @@ impl Recording {
         }
     }
 
+    #[inline]
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
     /// Begins the record of a span, which starts now.
     #[inline]
-    pub(super) fn begin(
-        &mut self,
-        start: Moment,
-        context: &Context,
-        parent: Option<Parent>,
-        name: &'static str,
-    ) {
-        let Some(span) = context.span() else { return };
+    pub(super) fn begin(&mut self, start: Moment, span: &SpanContext, within: &Context, name: &'static str) {
+        self.context = within.with_span(*span);
+        let parent = within.span();
         (self.start, self.name) = (start, name);
         let mut head = [0; HEAD_LEN];
         head[..3].copy_from_slice(&[key(field::scope_spans::SPANS, WireType::Len), 0, 0]);
@@ -151,28 +150,41 @@ impl Recording {
         head[49..51].copy_from_slice(&[key(field::span::FLAGS & 15, WireType::Fixed32) | 0x80, 1]);
         head[51..55].copy_from_slice(&flags(span, parent.map(|parent| parent.remote)).to_le_bytes());
         head[55..].copy_from_slice(&[key(field::span::KIND, WireType::Varint), SpanKind::Internal as u8]);
-        let buf = &mut self.draft.buf;
-        buf.extend_from_slice(&head);
+        let request = self.context.span_fields();
+        let mut room = Room::reserve(&mut self.draft.buf, HEAD_LEN + PARENT_LEN + request.len());
+        room.put(&head);
         if let Some(parent) = parent {
-            let mut field = [0; 10];
-            field[..2].copy_from_slice(&[key(field::span::PARENT_SPAN_ID, WireType::Len), 8]);
-            field[2..].copy_from_slice(parent.span_id.as_bytes());
-            buf.extend_from_slice(&field);
+            room.put(&[key(field::span::PARENT_SPAN_ID, WireType::Len), 8]);
+            room.put(parent.span_id.as_bytes());
         }
-        buf.extend_from_slice(context.span_fields());
-        self.draft.fields_at = buf.len();
+        room.put(request);
+        drop(room);
+        self.draft.fields_at = self.draft.buf.len();
     }
 
     /// Writes down how the span ended.
     #[inline]
     pub(super) fn end(&mut self, end_unix_ns: u64) {
-        let Draft { buf, name, kind, status_code, status_message, attributes, .. } = &mut self.draft;
+        let buf = &mut self.draft.buf;
         buf[END_TIME_AT..END_TIME_AT + 8].copy_from_slice(&end_unix_ns.to_le_bytes());
+        if self.draft.is_touched {
+            self.end_touched();
+        } else {
+            put_name(buf, truncate(self.name, self.limits.text_bytes));
+        }
+        Open::at(3).end(&mut self.draft.buf);
+    }
+
+    /// The end of a span that has more than attributes.
+    fn end_touched(&mut self) {
+        let Draft { buf, name, kind, status_code, status_message, attributes, .. } = &mut self.draft;
         if let Some(kind) = kind {
             buf[KIND_AT] = *kind as u8;
         }
-        let name = if name.is_empty() { truncate(self.name, self.limits.text_bytes) } else { name.as_str() };
-        super::value::len_delimited(buf, field::span::NAME, name.as_bytes());
+        put_name(
+            buf,
+            if name.is_empty() { truncate(self.name, self.limits.text_bytes) } else { name.as_str() },
+        );
         if let Some(code) = *status_code {
             wire::message(buf, field::span::STATUS, |buf| {
                 // OpenTelemetry keeps a description for errors only.
@@ -182,12 +194,9 @@ impl Recording {
                 wire::uint64(buf, field::status::CODE, code.to_otlp());
             });
         }
-        if attributes.dropped | self.events.dropped | self.links.dropped != 0 {
-            count(buf, field::span::DROPPED_ATTRIBUTES_COUNT, attributes.dropped);
-            count(buf, field::span::DROPPED_EVENTS_COUNT, self.events.dropped);
-            count(buf, field::span::DROPPED_LINKS_COUNT, self.links.dropped);
-        }
-        Open::at(3).end(buf);
+        count(buf, field::span::DROPPED_ATTRIBUTES_COUNT, attributes.dropped);
+        count(buf, field::span::DROPPED_EVENTS_COUNT, self.events.dropped);
+        count(buf, field::span::DROPPED_LINKS_COUNT, self.links.dropped);
     }
 
     /// The encoded span: a `spans` field of `ScopeSpans`.
@@ -196,9 +205,13 @@ impl Recording {
     }
 
     /// Forgets the span.
+    #[inline]
     pub(super) fn reset(&mut self) {
+        self.context.forget_request();
+        if self.draft.is_touched {
+            (self.events, self.links) = (Count::default(), Count::default());
+        }
         self.draft.clear();
-        (self.events, self.links) = (Count::default(), Count::default());
     }
 
     pub(crate) fn draft_mut(&mut self) -> &mut Draft {
@@ -223,6 +236,11 @@ impl Recording {
         &self.core
     }
 
+    #[inline]
+    pub(super) fn core_address(&self) -> usize {
+        self.core_address
+    }
+
     pub(super) fn start(&self) -> Moment {
         self.start
     }
@@ -230,7 +248,7 @@ impl Recording {
     /// Marks the span as failed, unless its status was stated.
     pub(crate) fn fail(&mut self, message: Option<&str>) {
         if self.draft.status_code.is_none() {
-            self.draft.status_code = Some(StatusCode::Error);
+            self.draft.state(StatusCode::Error);
             if let Some(message) = message.filter(|_| self.draft.status_message.is_empty()) {
                 self.draft.describe_status(message, &self.limits);
             }
@@ -239,6 +257,7 @@ impl Recording {
 
     /// Adds an encoded event.
     pub(crate) fn add_event(&mut self, event: &[u8]) {
+        self.draft.is_touched = true;
         if self.events.admit(self.limits.events) {
             self.draft.buf.extend_from_slice(event);
         }
@@ -248,6 +267,7 @@ impl Recording {
     pub(crate) fn add_link(&mut self, target: &Context, attributes: &[(&str, Value<'_>)]) {
         const ATTRIBUTE: u8 = key(field::link::ATTRIBUTES, WireType::Len);
         let Some(span) = target.span() else { return };
+        self.draft.is_touched = true;
         if !self.links.admit(self.limits.links) {
             return;
         }
@@ -268,6 +288,12 @@ impl Recording {
     }
 }
 
+#[inline]
+fn put_name(buf: &mut Vec<u8>, name: &str) {
+    super::value::len_delimited(buf, field::span::NAME, name.as_bytes());
+}
+
+#[inline]
 fn flags(span: &SpanContext, remote: Option<bool>) -> u32 {
     let remoteness = match remote {
         Some(true) => HAS_IS_REMOTE | IS_REMOTE,

@@ -117,6 +117,10 @@ fn core() -> Arc<Core> {
     Arc::new(Core::new(Sampler::default(), Limits::default(), true, Queue::new(queue)))
 }
 
+fn recording(core: &Arc<Core>, name: &'static str) -> Box<Recording> {
+    core.open(&Context::default(), name).take_recording().unwrap()
+}
+
 /// Everything that was finished, decoded.
 fn collected(core: &Core) -> Vec<Span> {
     core.queue.collect();
@@ -153,8 +157,8 @@ proptest! {
     #[test]
     fn what_is_recorded_is_what_is_sent(steps in proptest::collection::vec(step(), 0..40)) {
         let core = core();
-        let (context, recording) = core.open(&Context::default(), "name");
-        let mut recording = recording.unwrap();
+        let mut recording = recording(&core, "name");
+        let context = recording.context().clone();
         let limits = Limits::default();
         let mut attributes: Vec<(String, any_value::Value)> = Vec::new();
         let (mut events, mut links, mut name, mut message) = (Vec::new(), 0, "name".to_owned(), None);
@@ -218,8 +222,7 @@ fn spans_of_any_size_arrive_from_any_thread() {
             let core = core.clone();
             std::thread::spawn(move || {
                 for i in 0..2_000_usize {
-                    let (_, recording) = core.open(&Context::default(), "span");
-                    let mut recording = recording.unwrap();
+                    let mut recording = recording(&core, "span");
                     // Some larger than a segment.
                     let long = "x".repeat(if i % 100 == 0 { 30_000 + i } else { i % 700 });
                     for key in ["a", "b"] {

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{self, Poll};
 
 use super::Span;
-use crate::context::stack::{self, Key};
-use crate::record;
+use crate::context::thread::{self, GuardKey, Key, Opened, Place, Thread};
 
 /// A span that is current on this thread until it is dropped, which ends it; made by [`Span::entered`].
 ///
@@ -15,8 +15,8 @@ use crate::record;
 /// [`Span::instrument`] there.
 #[must_use = "the span ends as soon as it is dropped"]
 pub struct EnteredSpan {
-    // None while the thread is being torn down.
-    key: Option<Key>,
+    // None when there is nothing to be left: inside of spans that are not sampled, and while the thread is being torn down.
+    key: Option<GuardKey>,
     _not_send: PhantomData<*const ()>,
 }
 
@@ -24,7 +24,10 @@ impl Span {
     /// Makes this span current on this thread, until the guard is dropped.
     #[inline]
     pub fn entered(mut self) -> EnteredSpan {
-        EnteredSpan { key: self.push(), _not_send: PhantomData }
+        let key = self.opened.take().and_then(push);
+        // It has nothing left to drop.
+        std::mem::forget(self);
+        EnteredSpan { key, _not_send: PhantomData }
     }
 
     /// Runs a function in this span. The span stays open.
@@ -37,20 +40,28 @@ impl Span {
     pub fn instrument<F: Future>(self, future: F) -> Instrumented<F> {
         Instrumented { span: self, inner: Some(future) }
     }
+}
 
-    /// Puts the span on the stack of this thread, with its recording: what traces inside it finds it there.
-    #[inline]
-    fn push(&mut self) -> Option<Key> {
-        let Self { context, recording } = self;
-        stack::with(|stack| stack.enter(context.clone(), recording.take()))
-    }
+/// Puts a span on the stack of this thread, with its recording: what traces inside it finds it there. `None` when nothing has to
+/// be taken from there again.
+#[inline]
+fn push(opened: Opened) -> Option<GuardKey> {
+    thread::with(|thread| {
+        if let (Opened::Shared(context), Some(Place::Shared(around))) = (&opened, thread.stack.innermost())
+            && Arc::ptr_eq(context, around)
+        {
+            return None;
+        }
+        Some(thread.stack.enter(opened.into_place()))
+    })
+    .flatten()
 }
 
 impl EnteredSpan {
     /// Changes the span. Inside of the function it is not current.
     pub fn update(&self, f: impl FnOnce(&mut Span)) {
         if let Some(key) = self.key {
-            update(key, f);
+            update(key.into(), f);
         }
     }
 }
@@ -59,32 +70,31 @@ impl Drop for EnteredSpan {
     #[inline]
     fn drop(&mut self) {
         let Some(key) = self.key else { return };
-        let entry = stack::with(|stack| stack.leave(key)).flatten();
-        if let Some(recording) = entry.and_then(|entry| entry.recording) {
-            record::finish(recording);
-        }
+        thread::with(|Thread { stack, local }| {
+            if let Some(Place::Recorded(recording)) = stack.leave(key.into()) {
+                local.finish(recording);
+            }
+        });
     }
 }
 
 /// Changes the innermost span of [`span!`](crate::span!) that is entered on this thread; nothing happens when there is none that is
 /// recorded.
 pub fn update_current(f: impl FnOnce(&mut Span)) {
-    let innermost = stack::with(|stack| {
-        stack.entries_mut().find(|entry| entry.recording.is_some()).map(|entry| entry.key)
-    });
-    if let Some(key) = innermost.flatten() {
+    let innermost = |thread: &mut Thread| {
+        let mut entries = thread.stack.entries_mut();
+        entries.find_map(|entry| entry.place.recording_mut().is_some().then_some(entry.key))
+    };
+    if let Some(key) = thread::with(innermost).flatten() {
         update(key, f);
     }
 }
 
 /// Takes the recording out of its entry while the function runs, so that what it calls may trace.
 fn update(key: Key, f: impl FnOnce(&mut Span)) {
-    let taken = stack::with(|stack| {
-        let entry = stack.entry_mut(key)?;
-        Some(Span { context: entry.context.clone(), recording: entry.recording.take() })
-    });
-    let Some(span) = taken.flatten() else { return };
-    let mut lent = Lent { key, span };
+    let taken = thread::with(|thread| thread.stack.entry_mut(key)?.place.take_recording()).flatten();
+    let Some(recording) = taken else { return };
+    let mut lent = Lent { key, span: Span { opened: Some(Opened::Recorded(recording)) } };
     f(&mut lent.span);
 }
 
@@ -97,9 +107,11 @@ struct Lent {
 impl Drop for Lent {
     fn drop(&mut self) {
         let Self { key, span } = self;
-        let _: Option<()> = stack::with(|stack| {
-            if let Some(entry) = stack.entry_mut(*key) {
-                entry.recording = span.recording.take();
+        thread::with(|thread| {
+            if let Some(entry) = thread.stack.entry_mut(*key)
+                && let Some(opened) = span.opened.take()
+            {
+                entry.place = opened.into_place();
             }
         });
     }
@@ -108,13 +120,18 @@ impl Drop for Lent {
 /// A span that is current for a while.
 struct Visit<'a> {
     span: &'a mut Span,
-    key: Option<Key>,
+    key: Option<GuardKey>,
 }
 
 impl<'a> Visit<'a> {
     #[inline]
     fn enter(span: &'a mut Span) -> Self {
-        let key = span.push();
+        // A context that is shared stays with the span, as nothing may be put on the stack for it.
+        let opened = match &span.opened {
+            Some(Opened::Shared(context)) => Some(Opened::Shared(context.clone())),
+            _ => span.opened.take(),
+        };
+        let key = opened.and_then(push);
         Self { span, key }
     }
 }
@@ -123,8 +140,10 @@ impl Drop for Visit<'_> {
     #[inline]
     fn drop(&mut self) {
         let Some(key) = self.key else { return };
-        let entry = stack::with(|stack| stack.leave(key)).flatten();
-        self.span.recording = entry.and_then(|entry| entry.recording);
+        let place = thread::with(|thread| thread.stack.leave(key.into())).flatten();
+        if let Some(Place::Recorded(recording)) = place {
+            self.span.opened = Some(Opened::Recorded(recording));
+        }
     }
 }
 
