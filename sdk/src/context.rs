@@ -124,6 +124,12 @@ impl Context {
         Self::new(None, self.lane().clone(), carried)
     }
 
+    /// The same, with another tracestate.
+    pub(crate) fn with_tracestate(&self, tracestate: String) -> Self {
+        let carried = Carried { tracestate, baggage: self.baggage().to_owned() };
+        Self::new(self.span, self.lane().clone(), carried)
+    }
+
     /// The trace alone, without what an untrusted caller or callee must not set or see: lane and baggage.
     pub(crate) fn without_baggage(&self) -> Self {
         let carried = Carried { tracestate: self.tracestate().to_owned(), baggage: String::new() };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::exporter::Handle;
 use crate::record::{Core, DefaultScope};
+use crate::sampler::SamplerHandle;
 
 /// Keeps the exporter running; what is left is sent when it is dropped or [shut down](Guard::shutdown).
 ///
@@ -34,6 +35,10 @@ pub struct Stats {
     pub dropped: u64,
     /// Sent in vain: refused by the collector, or given up after retries.
     pub failed: u64,
+    /// Spans that began a trace of their own where they should have been part of one: their context was lost on the way, as over
+    /// a plain `tokio::spawn`. Counted in a process that answers requests or handles messages, for sampled spans that do neither
+    /// and were not opened as roots on purpose. A log line of level `DEBUG`, at most one a second, says where.
+    pub context_lost: u64,
 }
 
 impl Guard {
@@ -57,6 +62,11 @@ impl Guard {
     #[must_use = "the scope ends as soon as it is dropped"]
     pub fn default_scope(&self) -> DefaultScope {
         DefaultScope::enter(self.running.as_ref().map(|running| running.core.clone()))
+    }
+
+    /// The way to change the sampler while the SDK runs; `None` when it is disabled.
+    pub fn sampler(&self) -> Option<SamplerHandle> {
+        self.running.as_ref().map(|running| running.core.sampler.clone())
     }
 
     /// What became of the spans so far. All zero when the SDK is disabled.
@@ -86,7 +96,12 @@ impl Guard {
 impl Running {
     fn stats(&self) -> Stats {
         let counters = self.core.queue.counters();
-        Stats { exported: counters.exported(), dropped: counters.dropped(), failed: counters.failed() }
+        Stats {
+            exported: counters.exported(),
+            dropped: counters.dropped(),
+            failed: counters.failed(),
+            context_lost: self.core.orphans.count(),
+        }
     }
 }
 

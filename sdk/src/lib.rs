@@ -24,12 +24,12 @@ pub mod tonic;
 
 pub use config::{Builder, InitError, builder, init};
 pub use context::{Context, ContextGuard, current_lane, current_span_id, current_trace_id};
-pub use future::{FutureExt, InContext, carry, spawn, spawn_blocking, with_lane};
+pub use future::{FutureExt, InContext, carry, carry_stream, spawn, spawn_blocking, spawn_local, with_lane};
 pub use guard::{Guard, Stats};
 pub use laneway_proto::{InvalidLane, Lane, SpanId, TraceId};
 pub use layer::{Layer, add_link};
 pub use record::{DefaultScope, SpanKind, Value};
-pub use sampler::Sampler;
+pub use sampler::{Sampler, SamplerHandle};
 pub use span::{EnteredSpan, Instrumented, Span, update_current};
 pub use subscriber::Subscriber;
 

@@ -16,6 +16,7 @@ mod draft;
 mod event;
 mod limits;
 mod local;
+mod orphans;
 mod room;
 mod segment;
 mod span;
@@ -28,14 +29,14 @@ mod tests;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use laneway_proto::TraceId;
 use tracing::dispatcher::WeakDispatch;
 
 use crate::context::thread::{self, Opened, Place, Thread};
 use crate::context::{Context, SpanContext, TraceFlags};
 use crate::exporter::Queue;
-use crate::sampler::Sampler;
+use crate::sampler::{Sampler, SamplerHandle};
 use depot::Depot;
+use orphans::Orphans;
 
 pub(crate) use attributes::Key;
 pub use attributes::StaticKey;
@@ -55,25 +56,27 @@ const MAX_DEPOT: usize = 1024;
 
 /// What recording needs to know, and where its spans go.
 pub(crate) struct Core {
-    pub(crate) sampler: Sampler,
+    pub(crate) sampler: SamplerHandle,
     pub(crate) limits: Limits,
     pub(crate) error_events_fail_spans: bool,
     pub(crate) queue: Arc<Queue>,
     pub(crate) clock: Clock,
     /// Whom the exporter tells of its troubles: the subscriber that this SDK is part of.
     pub(crate) dispatch: OnceLock<WeakDispatch>,
+    pub(crate) orphans: Orphans,
     depot: Depot<Box<Recording>>,
 }
 
 impl Core {
     pub(crate) fn new(sampler: Sampler, limits: Limits, error_events_fail_spans: bool, queue: Queue) -> Self {
         Self {
-            sampler,
+            sampler: SamplerHandle::new(sampler),
             limits,
             error_events_fail_spans,
             queue: Arc::new(queue),
             clock: Clock::new(),
             dispatch: OnceLock::new(),
+            orphans: Orphans::default(),
             depot: Depot::with_capacity(MAX_DEPOT),
         }
     }
@@ -98,9 +101,21 @@ impl Core {
             Some(Place::Shared(context)) if self.sampler.is_parent_based() && !context.is_sampled() => {
                 Opened::Shared(context.clone())
             }
-            Some(innermost) => self.open_with(local, innermost.context(), name),
-            None => self.open_with(local, &Context::EMPTY, name),
+            Some(innermost) => self.open_within(local, innermost.context(), name),
+            None => self.open_within(local, &Context::EMPTY, name),
         }
+    }
+
+    /// Opens a span in a context that nobody chose: when it is that of no trace, perhaps one was lost.
+    #[inline]
+    fn open_within(self: &Arc<Self>, local: &mut Local, parent: &Context, name: &'static str) -> Opened {
+        let mut opened = self.open_with(local, parent, name);
+        if parent.span().is_none()
+            && let Some(recording) = opened.recording_mut()
+        {
+            recording.set_orphan();
+        }
+        opened
     }
 
     #[inline]
@@ -109,20 +124,18 @@ impl Core {
             Some(span) => (span.trace_id, span.flags),
             None => (local.trace_id(), TraceFlags::from_bits(TraceFlags::RANDOM)),
         };
-        let sampled = self.is_sampled(parent, trace_id);
-        let flags = flags.with_sampled(sampled);
+        let decision = self.sampler.decide(parent, trace_id);
+        let flags = flags.with_sampled(decision.is_sampled);
         let span = SpanContext { trace_id, span_id: local.span_id(), flags, remote: false };
-        if !sampled {
+        if !decision.is_sampled {
             return Opened::Shared(Arc::new(parent.with_span(span)));
         }
+        let chosen =
+            decision.threshold.map(|threshold| parent.with_tracestate(threshold.write(parent.tracestate())));
+        let parent = chosen.as_ref().unwrap_or(parent);
         let mut recording = local.outlet(self).recording();
         recording.begin(self.clock.now(), &span, parent, name);
         Opened::Recorded(recording)
-    }
-
-    #[inline]
-    fn is_sampled(&self, parent: &Context, trace_id: TraceId) -> bool {
-        self.sampler.is_sampled(parent, trace_id)
     }
 }
 

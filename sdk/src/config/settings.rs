@@ -46,7 +46,7 @@ impl Settings {
         let queue = queue(&options, env);
         let schedule_delay = options.schedule_delay.or_else(|| env.milliseconds("OTEL_BSP_SCHEDULE_DELAY"));
         let export_timeout = options.export_timeout.or_else(|| env.milliseconds("OTEL_BSP_EXPORT_TIMEOUT"));
-        let sampler = options.sampler.or_else(|| sampler(env)).unwrap_or_default();
+        let sampler = options.sampler.clone().or_else(|| sampler(env)).unwrap_or_default();
         let limits = limits(env);
         let filter = filter(options.filter.clone().or_else(|| env.text("LANEWAY_FILTER")))?;
         let destination = match &options.receiver {

@@ -201,6 +201,20 @@ impl Worker {
                 self.log(|| tracing::warn!(target: "laneway", "{warning}"));
             }
         }
+        if let Some(orphan) = self.core.orphans.take_last() {
+            let (count, span, thread) = (self.core.orphans.count(), orphan.name, orphan.thread);
+            let location = orphan.location.unwrap_or_default();
+            self.log(|| {
+                tracing::debug!(
+                    target: "laneway",
+                    context_lost = count,
+                    span,
+                    location,
+                    thread,
+                    "a span has no parent: its context was lost"
+                );
+            });
+        }
         let dropped = self.core.queue.counters().dropped();
         if dropped > self.dropped_before {
             if self.dropped_before == 0 {

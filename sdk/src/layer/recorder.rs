@@ -50,6 +50,7 @@ impl Recorder {
             None => self.core.open_here(metadata.name()),
         };
         if let Some(recording) = opened.recording_mut() {
+            recording.set_location(metadata);
             // A callsite whose fields have a name twice is so rare that it is not looked for here: the later one stays.
             let keys = if has_distinct_fields(metadata) { Keys::Distinct } else { Keys::Any };
             let mut fields = SpanFields { draft: recording.draft_mut(), keys, limits: &self.core.limits };

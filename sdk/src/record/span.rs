@@ -100,6 +100,10 @@ pub(crate) struct Recording {
     draft: Draft,
     events: Count,
     links: Count,
+    /// It began a trace without having been asked to: perhaps its context was lost on the way.
+    is_orphan: bool,
+    /// Where it was opened, as far as that is known of an orphan.
+    location: Option<(&'static str, u32)>,
 }
 
 const HEAD_LEN: usize = 57;
@@ -123,6 +127,8 @@ impl Recording {
             draft: Draft::default(),
             events: Count::default(),
             links: Count::default(),
+            is_orphan: false,
+            location: None,
         }
     }
 
@@ -175,8 +181,23 @@ impl Recording {
         Open::at(3).end(&mut self.draft.buf);
     }
 
+    /// Says that nobody asked for a new trace here.
+    #[cold]
+    pub(super) fn set_orphan(&mut self) {
+        (self.is_orphan, self.draft.is_touched) = (true, true);
+    }
+
+    /// Says where an orphan was opened.
+    #[inline]
+    pub(crate) fn set_location(&mut self, metadata: &tracing::Metadata<'static>) {
+        if self.is_orphan {
+            self.location = metadata.file().zip(metadata.line());
+        }
+    }
+
     /// The end of a span that has more than attributes.
     fn end_touched(&mut self) {
+        self.report_orphan();
         let Draft { buf, name, kind, status_code, status_message, attributes, .. } = &mut self.draft;
         if let Some(kind) = kind {
             buf[KIND_AT] = *kind as u8;
@@ -197,6 +218,15 @@ impl Recording {
         count(buf, field::span::DROPPED_ATTRIBUTES_COUNT, attributes.dropped);
         count(buf, field::span::DROPPED_EVENTS_COUNT, self.events.dropped);
         count(buf, field::span::DROPPED_LINKS_COUNT, self.links.dropped);
+    }
+
+    /// An orphan that is no entry of the process has lost its context, if the process has entries.
+    fn report_orphan(&mut self) {
+        let is_entry = matches!(self.draft.kind, Some(SpanKind::Server | SpanKind::Consumer));
+        if let Some(core) = self.core.upgrade().filter(|_| is_entry || self.is_orphan) {
+            core.orphans.report(is_entry, self.name, self.location);
+        }
+        (self.is_orphan, self.location) = (false, None);
     }
 
     /// The encoded span: a `spans` field of `ScopeSpans`.

@@ -254,3 +254,18 @@ async fn the_subscriber_records_what_the_layer_does() {
     assert_eq!(int(&spans.named("outer").attributes, "late"), Some(1));
     assert_eq!(spans.named("follower").links.len(), 1);
 }
+
+#[tokio::test]
+async fn a_share_travels_with_the_trace_and_the_sampler_can_be_changed() {
+    let bed = Bed::with(|builder| builder.sampler(Sampler::probability(0.999_999).parent_based())).await;
+    let _own = bed.guard.default_scope();
+    let root = span!("root");
+    assert!(root.context().tracestate().starts_with("ot=th:0000"), "{}", root.context().tracestate());
+    let child = span!(parent: root.context(), "child");
+    drop((child, root));
+    bed.guard.sampler().unwrap().set(Sampler::always_off());
+    span!("not any more").end();
+    let spans = bed.finish().await;
+    assert_eq!(spans.0.len(), 2);
+    assert!(spans.0.iter().all(|span| span.trace_state.starts_with("ot=th:0000")));
+}
