@@ -1,5 +1,6 @@
 //! What the SDK can be told, in code and by environment variables.
 
+mod client;
 mod env;
 mod error;
 mod resource;
@@ -8,6 +9,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +23,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::exporter::{Queue, Receiver, Worker};
 use crate::guard::Guard;
 use crate::layer::Layer;
+use crate::propagation::{Format, Propagation};
 use crate::record::Core;
 use crate::sampler::Sampler;
 use settings::Settings;
@@ -46,7 +49,12 @@ struct Options {
     resource_attributes: Vec<(String, String)>,
     endpoint: Option<String>,
     receiver: Option<Receiver>,
+    propagators: Option<Vec<Format>>,
     headers: Vec<(String, String)>,
+    compress: Option<bool>,
+    certificate: Option<PathBuf>,
+    client_certificate: Option<PathBuf>,
+    client_key: Option<PathBuf>,
     sampler: Option<Sampler>,
     filter: Option<String>,
     export_attempt_timeout: Option<Duration>,
@@ -125,7 +133,8 @@ impl Builder {
         self
     }
 
-    /// Where to send spans, over OTLP/gRPC: `http://host:port`, or `host:port`. Environment:
+    /// Where to send spans, over OTLP/gRPC: `http://host:port`, or `host:port`; with the feature `tls` also `https://host:port`.
+    /// Environment:
     /// `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, then `OTEL_EXPORTER_OTLP_ENDPOINT`. Default: `http://localhost:4317`.
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.options.endpoint = Some(endpoint.into());
@@ -167,6 +176,39 @@ impl Builder {
     /// caller decided otherwise.
     pub fn sampler(mut self, sampler: Sampler) -> Self {
         self.options.sampler = Some(sampler);
+        self
+    }
+
+    /// Whether exports are compressed with gzip: a fifth of the bytes, for some microseconds of the exporter's thread for each span.
+    /// Environment: `OTEL_EXPORTER_OTLP_TRACES_COMPRESSION`, then `OTEL_EXPORTER_OTLP_COMPRESSION`: `gzip` or `none`. Default:
+    /// no. Needs the feature `gzip`.
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.options.compress = Some(compress);
+        self
+    }
+
+    /// File with the certificates, in PEM, of those who may vouch for the collector, in place of the system's. Environment:
+    /// `OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE`, then `OTEL_EXPORTER_OTLP_CERTIFICATE`. Needs the feature `tls`.
+    pub fn certificate(mut self, path: impl Into<PathBuf>) -> Self {
+        self.options.certificate = Some(path.into());
+        self
+    }
+
+    /// Files with the certificate and the key, in PEM, by which this service shows who it is. Environment:
+    /// `OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE` and `..._CLIENT_KEY`, then the same without `TRACES_`. Needs the feature
+    /// `tls`.
+    pub fn client_certificate(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        self.options.client_certificate = Some(certificate.into());
+        self.options.client_key = Some(key.into());
+        self
+    }
+
+    /// Which headers are read and written. Environment: `OTEL_PROPAGATORS`, a list of `tracecontext`, `baggage`, `b3`, `b3multi`,
+    /// `jaeger`, `sw8`, or `none`. Default: [`Format::DEFAULT`].
+    ///
+    /// It is of the process, not of this SDK alone: the first one that is set up decides.
+    pub fn propagators(mut self, formats: impl IntoIterator<Item = Format>) -> Self {
+        self.options.propagators = Some(formats.into_iter().collect());
         self
     }
 
@@ -287,6 +329,9 @@ impl Builder {
     /// Starts the exporter; `None` when the SDK is disabled.
     fn start(self) -> Result<Option<(Arc<Core>, Targets, Guard)>, InitError> {
         let variables = |name: &str| std::env::var(name).ok();
+        // Contexts travel also when nothing is recorded.
+        let propagation: Propagation = settings::propagation(&self.options, &variables);
+        propagation.make_default();
         let Some(settings) = Settings::resolve(self.options, &variables)? else { return Ok(None) };
         let queue = Queue::new(settings.queue);
         let core =

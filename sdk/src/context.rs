@@ -77,12 +77,14 @@ impl TraceFlags {
 }
 
 /// What travels with a request untouched. Both are kept as checked header text: most services only pass it on.
-#[derive(Default, PartialEq, Eq)]
+#[derive(Default, Clone, PartialEq, Eq)]
 pub(crate) struct Carried {
     /// The members of `tracestate`, in order.
     pub(crate) tracestate: String,
     /// The members of `baggage` other than the lane.
     pub(crate) baggage: String,
+    /// The text that SkyWalking's agents know the trace by, where it came from them.
+    pub(crate) skywalking_trace_id: String,
 }
 
 impl Context {
@@ -120,19 +122,19 @@ impl Context {
 
     /// The same request as a new trace: the lane and the baggage stay, the tracestate goes with the trace.
     pub(crate) fn without_trace(&self) -> Self {
-        let carried = Carried { tracestate: String::new(), baggage: self.baggage().to_owned() };
+        let carried = Carried { baggage: self.baggage().to_owned(), ..Carried::default() };
         Self::new(None, self.lane().clone(), carried)
     }
 
     /// The same, with another tracestate.
     pub(crate) fn with_tracestate(&self, tracestate: String) -> Self {
-        let carried = Carried { tracestate, baggage: self.baggage().to_owned() };
+        let carried = Carried { tracestate, ..self.carried() };
         Self::new(self.span, self.lane().clone(), carried)
     }
 
     /// The trace alone, without what an untrusted caller or callee must not set or see: lane and baggage.
     pub(crate) fn without_baggage(&self) -> Self {
-        let carried = Carried { tracestate: self.tracestate().to_owned(), baggage: String::new() };
+        let carried = Carried { baggage: String::new(), ..self.carried() };
         Self::new(self.span, Lane::base(), carried)
     }
 
@@ -153,6 +155,14 @@ impl Context {
 
     pub(crate) fn baggage(&self) -> &str {
         self.request.as_ref().map_or("", |request| &request.carried.baggage)
+    }
+
+    pub(crate) fn skywalking_trace_id(&self) -> &str {
+        self.request.as_ref().map_or("", |request| &request.carried.skywalking_trace_id)
+    }
+
+    fn carried(&self) -> Carried {
+        self.request.as_ref().map(|request| request.carried.clone()).unwrap_or_default()
     }
 
     /// Tracestate and lane as fields of a span, encoded.
@@ -196,8 +206,7 @@ impl Context {
     /// Spans that are already open keep the lane that they were opened in.
     #[must_use]
     pub fn with_lane(self, lane: Lane) -> Self {
-        let (tracestate, baggage) = (self.tracestate().to_owned(), self.baggage().to_owned());
-        Self::new(self.span, lane, Carried { tracestate, baggage })
+        Self::new(self.span, lane, self.carried())
     }
 
     /// Makes this context current on this thread until the guard is dropped.

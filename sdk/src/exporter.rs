@@ -11,6 +11,6 @@ mod queue;
 mod response;
 mod worker;
 
-pub(crate) use client::{ClientSettings, Destination, Receiver};
+pub(crate) use client::{ClientSettings, Compression, Destination, Receiver};
 pub(crate) use queue::{Queue, QueueLimits, Sender};
 pub(crate) use worker::{Handle, Worker, WorkerSettings};

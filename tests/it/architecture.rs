@@ -26,7 +26,12 @@ fn metadata() -> Metadata {
 /// The members that a member depends on, for tests only or not.
 fn edges(package: &Package, for_tests: bool) -> BTreeSet<&str> {
     let is_wanted = |kind| (kind == DependencyKind::Development) == for_tests;
-    let members = package.dependencies.iter().filter(|edge| edge.path.is_some() && is_wanted(edge.kind));
+    // A crate may ask itself for features, in its tests.
+    let is_other = |name: &str| name != package.name.as_str();
+    let members = package
+        .dependencies
+        .iter()
+        .filter(|edge| edge.path.is_some() && is_wanted(edge.kind) && is_other(&edge.name));
     members.map(|edge| edge.name.as_str()).collect()
 }
 

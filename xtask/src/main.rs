@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use step::Steps;
 
+mod bench_sdk;
 mod python;
 mod step;
 mod tasks;
@@ -17,7 +18,7 @@ struct Cli {
 
 #[derive(Debug, Clone, Copy, Subcommand)]
 enum Task {
-    /// Everything that must hold before a change is merged: fmt --check, clippy, doc, test
+    /// Everything that must hold before a change is merged: fmt --check, clippy, doc, test, the SDK's instructions
     Ci,
     /// Every test of the workspace, after installing what the tests need
     Test,
@@ -31,6 +32,12 @@ enum Task {
     Clippy,
     /// The documentation, where a warning is an error
     Doc,
+    /// What a span costs in our SDK and in others: the table of docs/benchmarks.md
+    BenchSdk {
+        /// Only ours, against its budget of instructions; fail where it is exceeded
+        #[arg(long)]
+        gate: bool,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -41,6 +48,8 @@ fn main() -> anyhow::Result<()> {
         Task::Fmt { check } => tasks::fmt(&mut steps, check),
         Task::Clippy => tasks::clippy(&mut steps),
         Task::Doc => tasks::doc(&mut steps),
+        Task::BenchSdk { gate: true } => bench_sdk::gate(&mut steps),
+        Task::BenchSdk { gate: false } => bench_sdk::table(&mut steps),
     };
     steps.print_summary();
     result

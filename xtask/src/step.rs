@@ -72,6 +72,6 @@ impl Steps {
 }
 
 #[allow(clippy::print_stdout, reason = "a task runner tells its user what it does")]
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     println!("{line}");
 }

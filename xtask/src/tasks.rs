@@ -1,5 +1,6 @@
 //! What each task runs.
 
+use crate::bench_sdk;
 use crate::python;
 use crate::step::Steps;
 
@@ -11,7 +12,8 @@ pub(crate) fn ci(steps: &mut Steps) -> anyhow::Result<()> {
     clippy(steps)?;
     libraries_alone(steps)?;
     doc(steps)?;
-    test(steps)
+    test(steps)?;
+    bench_sdk::gate(steps)
 }
 
 pub(crate) fn fmt(steps: &mut Steps, check: bool) -> anyhow::Result<()> {

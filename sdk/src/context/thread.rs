@@ -62,6 +62,7 @@ impl Opened {
     }
 
     /// Takes the recording out; the context stays.
+    #[cfg(any(test, feature = "http", feature = "reqwest"))]
     pub(crate) fn take_recording(&mut self) -> Option<Box<Recording>> {
         let rest = match self {
             Self::Recorded(recording) => Self::Shared(Arc::new(recording.context().clone())),

@@ -44,8 +44,18 @@ impl fmt::Debug for Receiver {
 pub(crate) struct ClientSettings {
     pub(crate) endpoint: Endpoint,
     pub(crate) headers: MetadataMap,
+    pub(crate) compression: Compression,
     /// For one attempt.
     pub(crate) timeout: Duration,
+}
+
+/// How a request is made smaller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Compression {
+    #[default]
+    None,
+    #[cfg(feature = "gzip")]
+    Gzip,
 }
 
 /// Sends export requests over one connection, which it opens when there is something to send; or hands them over.
@@ -116,7 +126,12 @@ impl GrpcClient {
         let mut request = Request::new(body);
         *request.metadata_mut() = self.settings.headers.clone();
         request.set_timeout(self.settings.timeout);
-        let mut grpc = Grpc::new(BoundedChannel(self.channel.clone()));
+        let grpc = Grpc::new(BoundedChannel(self.channel.clone()));
+        let mut grpc = match self.settings.compression {
+            Compression::None => grpc,
+            #[cfg(feature = "gzip")]
+            Compression::Gzip => grpc.send_compressed(tonic::codec::CompressionEncoding::Gzip),
+        };
         let call = async {
             grpc.ready().await.map_err(|error| Status::from_error(error.into()))?;
             grpc.unary(request, PathAndQuery::from_static(trace_service::EXPORT_PATH), RawCodec).await

@@ -41,7 +41,7 @@ fn the_parent_decides_where_there_is_one() {
 }
 
 fn with_tracestate(tracestate: &str) -> Context {
-    let carried = Carried { tracestate: tracestate.to_owned(), baggage: String::new() };
+    let carried = Carried { tracestate: tracestate.to_owned(), ..Carried::default() };
     Context::new(None, Lane::base(), carried)
 }
 

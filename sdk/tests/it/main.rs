@@ -13,4 +13,6 @@ mod messaging;
 mod own_spans;
 mod spans;
 mod tasks;
+#[cfg(feature = "tls")]
+mod transport;
 mod tree;
