@@ -23,6 +23,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::exporter::{Queue, Receiver, Worker};
 use crate::guard::Guard;
 use crate::layer::Layer;
+use crate::log::WithContext;
 use crate::propagation::{Format, Propagation};
 use crate::record::Core;
 use crate::sampler::Sampler;
@@ -342,7 +343,7 @@ impl Builder {
     }
 
     /// Starts the exporter and installs a global `tracing` subscriber: this layer, and one that prints to standard error
-    /// what `RUST_LOG` says (`warn` where that is not set). [`span!`](crate::span!) records here too.
+    /// what `RUST_LOG` says (`warn` where that is not set), with [trace and lane](crate::log). [`span!`](crate::span!) records here too.
     ///
     /// # Errors
     /// See [`InitError`]; also when a global subscriber is installed already.
@@ -350,7 +351,10 @@ impl Builder {
         let (layer, guard) = self.build()?;
         let printed = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
         let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-        let print = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(is_terminal);
+        let print = tracing_subscriber::fmt::layer()
+            .event_format(WithContext::text(tracing_subscriber::fmt::format()))
+            .with_writer(std::io::stderr)
+            .with_ansi(is_terminal);
         tracing_subscriber::registry()
             .with(tracing_subscriber::Layer::with_filter(print, printed))
             .with(layer)
