@@ -12,5 +12,5 @@ mod response;
 mod worker;
 
 pub(crate) use client::{ClientSettings, Compression, Destination, Receiver};
-pub(crate) use queue::{Queue, QueueLimits, Sender};
+pub(crate) use queue::{Queue, QueueLimits, SEGMENT_BYTES, Sender};
 pub(crate) use worker::{Handle, Worker, WorkerSettings};

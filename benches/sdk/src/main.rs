@@ -7,6 +7,7 @@ mod cpu;
 mod ours;
 #[cfg(feature = "rivals")]
 mod rivals;
+mod soak;
 mod subject;
 
 use subject::{Input, Subject, measured};
@@ -25,6 +26,9 @@ enum Command {
     Run { subject: String },
     /// CPU time of all threads for one span, in nanoseconds: encoding included, sending not
     Cpu { subject: String },
+    /// Eight threads that open spans and end each other's, for so many seconds: fails when a span is lost that was not counted, or
+    /// when memory grows
+    Soak { seconds: u64 },
     /// Allocations of the calling thread for one span, once warm
     Allocations { subject: String },
 }
@@ -42,6 +46,7 @@ fn main() -> anyhow::Result<()> {
             subject.settle();
             say(&spans.to_string());
         }
+        Command::Soak { seconds } => say(&soak::run(std::time::Duration::from_secs(seconds))?),
         Command::Cpu { subject } => say(&cpu::ns_per_span(&*subject::start(&subject)?)?.to_string()),
         Command::Allocations { subject } => {
             let (subject, input) = (subject::start(&subject)?, Input::default());

@@ -12,7 +12,7 @@ use crate::record::{Extent, Segment, Writer};
 mod tests;
 
 /// Segment of a thread. A span that is larger goes to the queue by itself.
-const SEGMENT_BYTES: usize = 32 * 1024;
+pub(crate) const SEGMENT_BYTES: usize = 32 * 1024;
 /// Segments that are kept for reuse, at most.
 const MAX_SPARE: usize = 32;
 

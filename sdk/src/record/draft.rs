@@ -62,7 +62,7 @@ pub(crate) enum Keys {
 }
 
 /// Capacity that is worth keeping for the next message.
-const KEPT_BYTES: usize = 512;
+pub(super) const KEPT_BYTES: usize = 512;
 
 impl Draft {
     /// Empties it, and gives back memory that an unusually large message took.
@@ -80,10 +80,11 @@ impl Draft {
         let Self { mut buf, mut name, mut status_message, .. } = std::mem::take(self);
         for text in [&mut name, &mut status_message] {
             text.clear();
-            text.shrink_to(KEPT_BYTES / 4);
+            text.shrink_to(KEPT_BYTES / 8);
         }
         buf.clear();
-        buf.shrink_to(KEPT_BYTES);
+        // With the texts it is what is promised of a thread.
+        buf.shrink_to(KEPT_BYTES / 4 * 3);
         *self = Self { buf, name, status_message, ..Self::default() };
     }
 

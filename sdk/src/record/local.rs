@@ -9,15 +9,22 @@ use rand::Rng;
 use rand::rngs::SmallRng;
 
 use super::Core;
-use super::draft::Draft;
+use super::draft::{Draft, KEPT_BYTES};
 use super::span::Recording;
-use crate::exporter::Sender;
+use crate::exporter::{SEGMENT_BYTES, Sender};
 
 /// Recordings that a thread keeps; beyond it, half of them go to the depot.
 const MAX_STOCK: usize = 32;
 const HALF_STOCK: usize = MAX_STOCK / 2;
 /// Drafts that a thread keeps: events nest only where formatting one traces another.
 const MAX_DRAFTS: usize = 4;
+
+/// What a thread holds while it is idle: its segment, and recordings with their buffers.
+const _: () = assert!(
+    SEGMENT_BYTES + (MAX_STOCK + 1) * (size_of::<Recording>() + KEPT_BYTES) + MAX_DRAFTS * KEPT_BYTES
+        <= 64 * 1024,
+    "the documentation promises less than 64 KiB"
+);
 
 pub(crate) struct Local {
     trace_ids: Option<SmallRng>,
@@ -118,7 +125,7 @@ impl Local {
     }
 
     /// Ends a span now and puts it on its way.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn finish(&mut self, recording: Box<Recording>) {
         match self.position(recording.core_address()) {
             Some(at) => self.outlets[at].finish(recording),
@@ -182,7 +189,7 @@ impl Outlet {
         self.stock.pop().unwrap_or_else(|| Box::new(Recording::new(&self.core)))
     }
 
-    #[inline]
+    #[inline(always)]
     fn finish(&mut self, mut recording: Box<Recording>) {
         recording.end(self.core.clock.unix_ns_since(recording.start()));
         self.sender.send(recording.encoded());

@@ -173,7 +173,7 @@ impl Recording {
     pub(super) fn end(&mut self, end_unix_ns: u64) {
         let buf = &mut self.draft.buf;
         buf[END_TIME_AT..END_TIME_AT + 8].copy_from_slice(&end_unix_ns.to_le_bytes());
-        if self.draft.is_touched {
+        if self.draft.is_touched || self.is_orphan {
             self.end_touched();
         } else {
             put_name(buf, truncate(self.name, self.limits.text_bytes));
@@ -184,7 +184,7 @@ impl Recording {
     /// Says that nobody asked for a new trace here.
     #[cold]
     pub(super) fn set_orphan(&mut self) {
-        (self.is_orphan, self.draft.is_touched) = (true, true);
+        self.is_orphan = true;
     }
 
     /// Says where an orphan was opened.
