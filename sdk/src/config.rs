@@ -1,5 +1,6 @@
 //! What the SDK can be told, in code and by environment variables.
 
+mod client;
 mod env;
 mod error;
 mod resource;
@@ -8,19 +9,22 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, OnceLock};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use laneway_proto::Lane;
 use tracing::Subscriber;
-use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::filter::{EnvFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::exporter::{Queue, Worker};
+use crate::exporter::{Queue, Receiver, Worker};
 use crate::guard::Guard;
 use crate::layer::Layer;
+use crate::log::WithContext;
+use crate::propagation::{Format, Propagation};
 use crate::record::Core;
 use crate::sampler::Sampler;
 use settings::Settings;
@@ -45,7 +49,13 @@ struct Options {
     lane: Option<Lane>,
     resource_attributes: Vec<(String, String)>,
     endpoint: Option<String>,
+    receiver: Option<Receiver>,
+    propagators: Option<Vec<Format>>,
     headers: Vec<(String, String)>,
+    compress: Option<bool>,
+    certificate: Option<PathBuf>,
+    client_certificate: Option<PathBuf>,
+    client_key: Option<PathBuf>,
     sampler: Option<Sampler>,
     filter: Option<String>,
     export_attempt_timeout: Option<Duration>,
@@ -124,10 +134,35 @@ impl Builder {
         self
     }
 
-    /// Where to send spans, over OTLP/gRPC: `http://host:port`, or `host:port`. Environment:
+    /// Where to send spans, over OTLP/gRPC: `http://host:port`, or `host:port`; with the feature `tls` also `https://host:port`.
+    /// Environment:
     /// `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, then `OTEL_EXPORTER_OTLP_ENDPOINT`. Default: `http://localhost:4317`.
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.options.endpoint = Some(endpoint.into());
+        self
+    }
+
+    /// Hands export requests to a function instead of sending them: for tests, for files, for another transport. Each is an
+    /// encoded `ExportTraceServiceRequest`, as OTLP/HTTP has it for a body. The function is called on the exporter's thread,
+    /// and what it is given counts as exported.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), laneway::InitError> {
+    /// let (requests, received) = std::sync::mpsc::channel();
+    /// let (_, guard) = laneway::builder()
+    ///     .deliver(move |request| requests.send(request).unwrap_or_default())
+    ///     .build_subscriber()?;
+    /// {
+    ///     let _scope = guard.default_scope();
+    ///     laneway::span!("work").end();
+    /// }
+    /// drop(guard);
+    /// assert_eq!(received.iter().count(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn deliver(mut self, receive: impl Fn(bytes::Bytes) + Send + Sync + 'static) -> Self {
+        self.options.receiver = Some(Receiver(Arc::new(receive)));
         self
     }
 
@@ -142,6 +177,39 @@ impl Builder {
     /// caller decided otherwise.
     pub fn sampler(mut self, sampler: Sampler) -> Self {
         self.options.sampler = Some(sampler);
+        self
+    }
+
+    /// Whether exports are compressed with gzip: a fifth of the bytes, for some microseconds of the exporter's thread for each span.
+    /// Environment: `OTEL_EXPORTER_OTLP_TRACES_COMPRESSION`, then `OTEL_EXPORTER_OTLP_COMPRESSION`: `gzip` or `none`. Default:
+    /// no. Needs the feature `gzip`.
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.options.compress = Some(compress);
+        self
+    }
+
+    /// File with the certificates, in PEM, of those who may vouch for the collector, in place of the system's. Environment:
+    /// `OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE`, then `OTEL_EXPORTER_OTLP_CERTIFICATE`. Needs the feature `tls`.
+    pub fn certificate(mut self, path: impl Into<PathBuf>) -> Self {
+        self.options.certificate = Some(path.into());
+        self
+    }
+
+    /// Files with the certificate and the key, in PEM, by which this service shows who it is. Environment:
+    /// `OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE` and `..._CLIENT_KEY`, then the same without `TRACES_`. Needs the feature
+    /// `tls`.
+    pub fn client_certificate(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        self.options.client_certificate = Some(certificate.into());
+        self.options.client_key = Some(key.into());
+        self
+    }
+
+    /// Which headers are read and written. Environment: `OTEL_PROPAGATORS`, a list of `tracecontext`, `baggage`, `b3`, `b3multi`,
+    /// `jaeger`, `sw8`, or `none`. Default: [`Format::DEFAULT`].
+    ///
+    /// It is of the process, not of this SDK alone: the first one that is set up decides.
+    pub fn propagators(mut self, formats: impl IntoIterator<Item = Format>) -> Self {
+        self.options.propagators = Some(formats.into_iter().collect());
         self
     }
 
@@ -230,24 +298,52 @@ impl Builder {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
+        Ok(match self.start()? {
+            Some((core, filter, guard)) => (Layer::new(core, filter), guard),
+            None => (Layer::disabled(), Guard::disabled()),
+        })
+    }
+
+    /// Starts the exporter and gives a `tracing` subscriber that records spans and does nothing else; `None` when the SDK is
+    /// disabled. It costs a good deal less than a layer on a registry.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (subscriber, guard) = laneway::builder().service_name("cart").build_subscriber()?;
+    /// if let Some(subscriber) = subscriber {
+    ///     tracing::subscriber::set_global_default(subscriber)?;
+    /// }
+    /// # drop(guard);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// See [`InitError`].
+    pub fn build_subscriber(self) -> Result<(Option<crate::Subscriber>, Guard), InitError> {
+        Ok(match self.start()? {
+            Some((core, filter, guard)) => (Some(crate::Subscriber::new(core, filter)), guard),
+            None => (None, Guard::disabled()),
+        })
+    }
+
+    /// Starts the exporter; `None` when the SDK is disabled.
+    fn start(self) -> Result<Option<(Arc<Core>, Targets, Guard)>, InitError> {
         let variables = |name: &str| std::env::var(name).ok();
-        let Some(settings) = Settings::resolve(self.options, &variables)? else {
-            return Ok((Layer::disabled(), Guard::disabled()));
-        };
-        let core = Arc::new(Core {
-            sampler: settings.sampler,
-            limits: settings.limits,
-            error_events_fail_spans: settings.error_events_fail_spans,
-            queue: Arc::new(Queue::new(settings.queue)),
-            dispatch: OnceLock::new(),
-        });
+        // Contexts travel also when nothing is recorded.
+        let propagation: Propagation = settings::propagation(&self.options, &variables);
+        propagation.make_default();
+        let Some(settings) = Settings::resolve(self.options, &variables)? else { return Ok(None) };
+        let queue = Queue::new(settings.queue);
+        let core =
+            Arc::new(Core::new(settings.sampler, settings.limits, settings.error_events_fail_spans, queue));
         let worker = Worker::spawn(settings.worker, core.clone()).map_err(InitError::Thread)?;
-        let guard = Guard::new(worker, core.queue.clone(), settings.shutdown_timeout);
-        Ok((Layer::new(core, settings.filter), guard))
+        let guard = Guard::new(worker, core.clone(), settings.shutdown_timeout);
+        Ok(Some((core, settings.filter, guard)))
     }
 
     /// Starts the exporter and installs a global `tracing` subscriber: this layer, and one that prints to standard error
-    /// what `RUST_LOG` says (`warn` where that is not set).
+    /// what `RUST_LOG` says (`warn` where that is not set), with [trace and lane](crate::log). [`span!`](crate::span!) records here too.
     ///
     /// # Errors
     /// See [`InitError`]; also when a global subscriber is installed already.
@@ -255,12 +351,16 @@ impl Builder {
         let (layer, guard) = self.build()?;
         let printed = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
         let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-        let print = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(is_terminal);
+        let print = tracing_subscriber::fmt::layer()
+            .event_format(WithContext::text(tracing_subscriber::fmt::format()))
+            .with_writer(std::io::stderr)
+            .with_ansi(is_terminal);
         tracing_subscriber::registry()
             .with(tracing_subscriber::Layer::with_filter(print, printed))
             .with(layer)
             .try_init()
             .map_err(|_| InitError::SubscriberInstalled)?;
+        guard.make_default();
         Ok(guard)
     }
 }

@@ -1,6 +1,7 @@
 //! The context of the current request: its trace, its span, its lane.
 
-use std::cell::RefCell;
+pub(crate) mod thread;
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -8,6 +9,8 @@ use std::sync::Arc;
 use laneway_proto::{Lane, SpanId, TraceId};
 
 use crate::future::InContext;
+use crate::record::{BASELINE_FIELDS, request_fields};
+use thread::{GuardKey, Place};
 
 #[cfg(test)]
 mod tests;
@@ -17,15 +20,25 @@ mod tests;
 /// A context is made by [`propagation::extract`](crate::propagation::extract) from the headers of a call, or
 /// is that of a `tracing` span that a [`Layer`](crate::Layer) records. It is a value: nothing is current
 /// until it was [entered](Context::enter) or a future was put [in it](Context::scope). Cloning takes at most
-/// two reference counts.
+/// one reference count, and none for a request of the baseline that carries nothing.
 ///
 /// The default is the empty context: no trace, no baggage, the baseline lane.
 #[derive(Clone, Default)]
 pub struct Context {
     span: Option<SpanContext>,
-    lane: Lane,
-    carried: Option<Arc<Carried>>,
+    /// None for a request of the baseline that carries nothing: most.
+    request: Option<Arc<Request>>,
 }
+
+/// What all spans of a request share.
+struct Request {
+    lane: Lane,
+    carried: Carried,
+    /// `carried.tracestate` and the lane as the fields of a span, encoded once for all.
+    span_fields: Box<[u8]>,
+}
+
+static BASELINE: Lane = Lane::base();
 
 /// The part of a context that names a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,22 +77,25 @@ impl TraceFlags {
 }
 
 /// What travels with a request untouched. Both are kept as checked header text: most services only pass it on.
-#[derive(Default, PartialEq, Eq)]
+#[derive(Default, Clone, PartialEq, Eq)]
 pub(crate) struct Carried {
     /// The members of `tracestate`, in order.
     pub(crate) tracestate: String,
     /// The members of `baggage` other than the lane.
     pub(crate) baggage: String,
+    /// The text that SkyWalking's agents know the trace by, where it came from them.
+    pub(crate) skywalking_trace_id: String,
 }
 
 impl Context {
+    /// No trace, no baggage, the baseline lane.
+    pub(crate) const EMPTY: Self = Self { span: None, request: None };
+
     /// The context that is current on this thread; the empty one where nothing was entered.
     ///
     /// Inside an entered `tracing` span that a [`Layer`](crate::Layer) records, it is that span's context.
     pub fn current() -> Self {
-        with_stack(|stack| stack.entries.last().map(|entry| entry.context.clone()))
-            .flatten()
-            .unwrap_or_default()
+        thread::with(|thread| thread.stack.current().clone()).unwrap_or_default()
     }
 
     /// The context of a `tracing` span, when a [`Layer`](crate::Layer) records that span.
@@ -90,33 +106,69 @@ impl Context {
     }
 
     pub(crate) fn new(span: Option<SpanContext>, lane: Lane, carried: Carried) -> Self {
-        let carried = (carried != Carried::default()).then(|| Arc::new(carried));
-        Self { span, lane, carried }
+        let is_plain = lane.is_base() && carried == Carried::default();
+        let request = (!is_plain).then(|| {
+            let span_fields = request_fields(&carried.tracestate, &lane);
+            Arc::new(Request { lane, carried, span_fields })
+        });
+        Self { span, request }
     }
 
     /// The same request, at another span.
+    #[inline]
     pub(crate) fn with_span(&self, span: SpanContext) -> Self {
-        Self { span: Some(span), lane: self.lane.clone(), carried: self.carried.clone() }
+        Self { span: Some(span), request: self.request.clone() }
     }
 
     /// The same request as a new trace: the lane and the baggage stay, the tracestate goes with the trace.
     pub(crate) fn without_trace(&self) -> Self {
-        let carried = Carried { tracestate: String::new(), baggage: self.baggage().to_owned() };
-        Self::new(None, self.lane.clone(), carried)
+        let carried = Carried { baggage: self.baggage().to_owned(), ..Carried::default() };
+        Self::new(None, self.lane().clone(), carried)
+    }
+
+    /// The same, with another tracestate.
+    pub(crate) fn with_tracestate(&self, tracestate: String) -> Self {
+        let carried = Carried { tracestate, ..self.carried() };
+        Self::new(self.span, self.lane().clone(), carried)
     }
 
     /// The trace alone, without what an untrusted caller or callee must not set or see: lane and baggage.
     pub(crate) fn without_baggage(&self) -> Self {
-        let carried = Carried { tracestate: self.tracestate().to_owned(), baggage: String::new() };
+        let carried = Carried { baggage: String::new(), ..self.carried() };
         Self::new(self.span, Lane::base(), carried)
     }
 
+    /// Lets go of what the request carries: of a context that is kept as memory only.
+    #[inline]
+    pub(crate) fn forget_request(&mut self) {
+        self.request = None;
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.span.is_none() && self.request.is_none()
+    }
+
+    #[inline]
     pub(crate) fn span(&self) -> Option<&SpanContext> {
         self.span.as_ref()
     }
 
     pub(crate) fn baggage(&self) -> &str {
-        self.carried.as_ref().map_or("", |carried| &carried.baggage)
+        self.request.as_ref().map_or("", |request| &request.carried.baggage)
+    }
+
+    pub(crate) fn skywalking_trace_id(&self) -> &str {
+        self.request.as_ref().map_or("", |request| &request.carried.skywalking_trace_id)
+    }
+
+    fn carried(&self) -> Carried {
+        self.request.as_ref().map(|request| request.carried.clone()).unwrap_or_default()
+    }
+
+    /// Tracestate and lane as fields of a span, encoded.
+    #[inline]
+    pub(crate) fn span_fields(&self) -> &[u8] {
+        self.request.as_ref().map_or(BASELINE_FIELDS, |request| &request.span_fields)
     }
 
     /// The trace id; `None` outside of a trace.
@@ -141,21 +193,20 @@ impl Context {
 
     /// The members of the `tracestate` header, joined by commas; empty when there is none.
     pub fn tracestate(&self) -> &str {
-        self.carried.as_ref().map_or("", |carried| &carried.tracestate)
+        self.request.as_ref().map_or("", |request| &request.carried.tracestate)
     }
 
     /// The lane of the request.
     pub fn lane(&self) -> &Lane {
-        &self.lane
+        self.request.as_ref().map_or(&BASELINE, |request| &request.lane)
     }
 
     /// The same context in another lane. For the entry of a fleet, where a request gets its lane.
     ///
     /// Spans that are already open keep the lane that they were opened in.
     #[must_use]
-    pub fn with_lane(mut self, lane: Lane) -> Self {
-        self.lane = lane;
-        self
+    pub fn with_lane(self, lane: Lane) -> Self {
+        Self::new(self.span, lane, self.carried())
     }
 
     /// Makes this context current on this thread until the guard is dropped.
@@ -172,12 +223,7 @@ impl Context {
     /// ```
     #[must_use = "the context is left as soon as the guard is dropped"]
     pub fn enter(&self) -> ContextGuard {
-        let key = with_stack(|stack| {
-            stack.guards += 1;
-            let key = Key::Guard(stack.guards);
-            stack.entries.push(Entry { key, context: self.clone() });
-            key
-        });
+        let key = thread::with(|thread| thread.stack.enter(Place::Plain(self.clone())));
         ContextGuard { key, _not_send: PhantomData }
     }
 
@@ -203,21 +249,21 @@ impl fmt::Debug for Context {
                 .field("remote", &span.remote);
         }
         // Baggage may hold what must not be logged: the lane only.
-        out.field("lane", &format_args!("{}", self.lane)).finish_non_exhaustive()
+        out.field("lane", &format_args!("{}", self.lane())).finish_non_exhaustive()
     }
 }
 
 /// Leaves a context when it is dropped; made by [`Context::enter`].
 pub struct ContextGuard {
     // None while the thread is being torn down.
-    key: Option<Key>,
+    key: Option<GuardKey>,
     _not_send: PhantomData<*const ()>,
 }
 
 impl Drop for ContextGuard {
     fn drop(&mut self) {
         if let Some(key) = self.key {
-            remove(key);
+            drop(thread::with(|thread| thread.stack.leave(key.into())));
         }
     }
 }
@@ -228,65 +274,17 @@ impl fmt::Debug for ContextGuard {
     }
 }
 
-/// Makes a span's context current: the span was entered on this thread.
-pub(crate) fn enter_span(id: u64, context: Context) {
-    let _: Option<()> = with_stack(|stack| stack.entries.push(Entry { key: Key::Span(id), context }));
-}
-
-/// The span was left on this thread.
-pub(crate) fn exit_span(id: u64) {
-    remove(Key::Span(id));
-}
-
-/// What is entered on a thread, innermost last. Entered spans and entered contexts share one stack, so that
-/// "current" has one meaning; each entry is removed by its own key, so that guards dropped out of order
-/// neither restore a stale context nor leave one behind.
-struct Stack {
-    entries: Vec<Entry>,
-    guards: u64,
-}
-
-struct Entry {
-    key: Key,
-    context: Context,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Key {
-    Guard(u64),
-    Span(u64),
-}
-
-thread_local! {
-    static STACK: RefCell<Stack> = const { RefCell::new(Stack { entries: Vec::new(), guards: 0 }) };
-}
-
-/// `None` while the thread is being torn down. The function must not call out: the stack is borrowed.
-fn with_stack<T>(f: impl FnOnce(&mut Stack) -> T) -> Option<T> {
-    STACK.try_with(|stack| f(&mut stack.borrow_mut())).ok()
-}
-
-fn remove(key: Key) {
-    let removed = with_stack(|stack| {
-        let at = stack.entries.iter().rposition(|entry| entry.key == key)?;
-        Some(stack.entries.remove(at))
-    });
-    drop(removed);
-}
-
 /// The trace id of the current context.
 pub fn current_trace_id() -> Option<TraceId> {
-    with_stack(|stack| stack.entries.last().and_then(|entry| entry.context.trace_id())).flatten()
+    thread::with(|thread| thread.stack.current().trace_id()).flatten()
 }
 
 /// The span id of the current context.
 pub fn current_span_id() -> Option<SpanId> {
-    with_stack(|stack| stack.entries.last().and_then(|entry| entry.context.span_id())).flatten()
+    thread::with(|thread| thread.stack.current().span_id()).flatten()
 }
 
 /// The lane of the current request; the baseline where nothing is current.
 pub fn current_lane() -> Lane {
-    with_stack(|stack| stack.entries.last().map(|entry| entry.context.lane.clone()))
-        .flatten()
-        .unwrap_or_default()
+    thread::with(|thread| thread.stack.current().lane().clone()).unwrap_or_default()
 }

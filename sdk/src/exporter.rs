@@ -11,6 +11,6 @@ mod queue;
 mod response;
 mod worker;
 
-pub(crate) use client::ClientSettings;
-pub(crate) use queue::{Queue, QueueLimits};
+pub(crate) use client::{ClientSettings, Compression, Destination, Receiver};
+pub(crate) use queue::{Queue, QueueLimits, SEGMENT_BYTES, Sender};
 pub(crate) use worker::{Handle, Worker, WorkerSettings};

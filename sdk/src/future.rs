@@ -4,6 +4,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{self, Poll};
 
+use futures_core::Stream;
 use laneway_proto::Lane;
 use tokio::task::JoinHandle;
 use tracing::Span;
@@ -11,7 +12,7 @@ use tracing::Span;
 use crate::context::Context;
 
 pin_project_lite::pin_project! {
-    /// A future that runs in a context; made by [`Context::scope`] and [`FutureExt`].
+    /// A future or stream that runs in a context; made by [`Context::scope`], [`FutureExt`] and [`carry_stream`].
     ///
     /// The context is current at every poll and while the future is dropped, so that the locals of an aborted
     /// task still see it.
@@ -56,6 +57,24 @@ impl<F: Future> Future for InContext<F> {
     }
 }
 
+impl<S: Stream> Stream for InContext<S> {
+    type Item = S::Item;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Option<S::Item>> {
+        let this = self.project();
+        let _span = this.span.enter();
+        let _context = this.context.enter();
+        match this.inner.as_pin_mut() {
+            Some(inner) => inner.poll_next(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.inner.as_ref().map_or((0, Some(0)), Stream::size_hint)
+    }
+}
+
 impl<F> fmt::Debug for InContext<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InContext").field("context", &self.context).finish_non_exhaustive()
@@ -92,6 +111,18 @@ where
     tokio::spawn(future.in_current_context())
 }
 
+/// `tokio::task::spawn_local` that carries the current context and the current `tracing` span into the task.
+///
+/// # Panics
+/// Outside of a `LocalSet`, as `tokio::task::spawn_local` does.
+pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    tokio::task::spawn_local(future.in_current_context())
+}
+
 /// `tokio::task::spawn_blocking` that carries the current context and the current `tracing` span to the thread.
 ///
 /// # Panics
@@ -115,6 +146,11 @@ where
         let _context = context.enter();
         f()
     }
+}
+
+/// A stream that runs in what is current now, wherever it is polled: for one that is handed on, as a response's body is.
+pub fn carry_stream<S: Stream>(stream: S) -> InContext<S> {
+    InContext::new(Context::current(), Span::current(), stream)
 }
 
 /// Runs a future as a request of this lane: every span, call and message inside carries it.

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::exporter::{Handle, Queue};
+use crate::exporter::Handle;
+use crate::record::{Core, DefaultScope};
+use crate::sampler::SamplerHandle;
 
 /// Keeps the exporter running; what is left is sent when it is dropped or [shut down](Guard::shutdown).
 ///
@@ -19,7 +21,7 @@ pub struct Guard {
 
 struct Running {
     worker: Handle,
-    queue: Arc<Queue>,
+    core: Arc<Core>,
     shutdown_timeout: Duration,
 }
 
@@ -33,15 +35,38 @@ pub struct Stats {
     pub dropped: u64,
     /// Sent in vain: refused by the collector, or given up after retries.
     pub failed: u64,
+    /// Spans that began a trace of their own where they should have been part of one: their context was lost on the way, as over
+    /// a plain `tokio::spawn`. Counted in a process that answers requests or handles messages, for sampled spans that do neither
+    /// and were not opened as roots on purpose. A log line of level `DEBUG`, at most one a second, says where.
+    pub context_lost: u64,
 }
 
 impl Guard {
-    pub(crate) fn new(worker: Handle, queue: Arc<Queue>, shutdown_timeout: Duration) -> Self {
-        Self { running: Some(Running { worker, queue, shutdown_timeout }) }
+    pub(crate) fn new(worker: Handle, core: Arc<Core>, shutdown_timeout: Duration) -> Self {
+        Self { running: Some(Running { worker, core, shutdown_timeout }) }
     }
 
     pub(crate) fn disabled() -> Self {
         Self { running: None }
+    }
+
+    /// Makes this the SDK that [`span!`](crate::span!) records with, in the whole process; false when there is one already.
+    ///
+    /// [`install`](crate::Builder::install) does it. It is for those who stack the layer of
+    /// [`build`](crate::Builder::build) themselves, or use no `tracing` at all.
+    pub fn make_default(&self) -> bool {
+        self.running.as_ref().is_some_and(|running| running.core.make_default())
+    }
+
+    /// Makes this the SDK that [`span!`](crate::span!) records with on this thread, until the scope is dropped: for tests.
+    #[must_use = "the scope ends as soon as it is dropped"]
+    pub fn default_scope(&self) -> DefaultScope {
+        DefaultScope::enter(self.running.as_ref().map(|running| running.core.clone()))
+    }
+
+    /// The way to change the sampler while the SDK runs; `None` when it is disabled.
+    pub fn sampler(&self) -> Option<SamplerHandle> {
+        self.running.as_ref().map(|running| running.core.sampler.clone())
     }
 
     /// What became of the spans so far. All zero when the SDK is disabled.
@@ -70,8 +95,13 @@ impl Guard {
 
 impl Running {
     fn stats(&self) -> Stats {
-        let counters = self.queue.counters();
-        Stats { exported: counters.exported(), dropped: counters.dropped(), failed: counters.failed() }
+        let counters = self.core.queue.counters();
+        Stats {
+            exported: counters.exported(),
+            dropped: counters.dropped(),
+            failed: counters.failed(),
+            context_lost: self.core.orphans.count(),
+        }
     }
 }
 

@@ -1,4 +1,8 @@
-//! The layer as the user stacks it, and reaching a span's context from its handle.
+//! `tracing` in front of the recorder: the layer as the user stacks it, and reaching a span's context from its handle.
+
+pub(crate) mod fields;
+pub(crate) mod recorder;
+mod table;
 
 use std::any::TypeId;
 use std::fmt;
@@ -13,16 +17,21 @@ use tracing_subscriber::layer;
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::context::Context;
-use crate::record::{Core, OpenSpan, Recorder};
+use crate::record::Core;
+use recorder::Recorder;
 
 /// A `tracing-subscriber` layer that records spans and hands them to the exporter.
 ///
 /// Made by [`Builder::build`](crate::Builder::build). It filters for itself alone, by
 /// [`Builder::filter`](crate::Builder::filter): other layers see what they would see without it.
 pub struct Layer<S> {
-    // None when the SDK is disabled.
-    inner: Option<Filtered<Recorder, Targets, S>>,
-    access: SpanAccess,
+    /// Decides what is enabled, in the way in which the registry and other filters take part in it. A span that it lets
+    /// through is in the recorder's table; of any other the recorder knows nothing, so that what follows on a span goes
+    /// straight there.
+    ///
+    /// None when the SDK is disabled, as is `access`.
+    filtered: Option<Filtered<Opener, Targets, S>>,
+    access: Option<SpanAccess>,
 }
 
 impl<S> Layer<S>
@@ -30,68 +39,52 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     pub(crate) fn new(core: Arc<Core>, filter: Targets) -> Self {
-        Self {
-            inner: Some(layer::Layer::with_filter(Recorder::new(core.clone()), filter)),
-            access: SpanAccess { core: Some(core), lookup: lookup::<S> },
-        }
+        let recorder = Arc::new(Recorder::new(core));
+        let filtered = layer::Layer::with_filter(Opener(recorder.clone()), filter);
+        Self { filtered: Some(filtered), access: Some(SpanAccess(recorder)) }
     }
 
     /// A layer that does nothing.
     pub(crate) fn disabled() -> Self {
-        Self { inner: None, access: SpanAccess { core: None, lookup: lookup::<S> } }
+        Self { filtered: None, access: None }
+    }
+
+    fn recorder(&self) -> Option<&Recorder> {
+        self.access.as_ref().map(|access| &*access.0)
     }
 }
 
-/// The way from a span handle to what the layer knows of the span. A dispatcher hands it out by its type, since the type
-/// of the subscriber is known only where the layer was made.
-struct SpanAccess {
-    core: Option<Arc<Core>>,
-    lookup: Lookup,
-}
+/// The part behind the filter: what a filter decides about.
+struct Opener(Arc<Recorder>);
 
-/// Finds the span in a dispatcher and runs the function on it, under the lock of the span's extensions: the function must
-/// not call out.
-type Lookup = fn(&Dispatch, &Id, &mut dyn FnMut(&mut OpenSpan));
+impl<S: Subscriber> layer::Layer<S> for Opener {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, _: layer::Context<'_, S>) {
+        self.0.new_span(attributes, id);
+    }
 
-/// The [`Lookup`] of a subscriber of this type.
-fn lookup<S>(dispatch: &Dispatch, id: &Id, f: &mut dyn FnMut(&mut OpenSpan))
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-{
-    let span = dispatch.downcast_ref::<S>().and_then(|subscriber| subscriber.span(id));
-    if let Some(open) = span.as_ref().map(|span| span.extensions_mut()).as_mut().and_then(|e| e.get_mut()) {
-        f(open);
+    fn on_event(&self, event: &Event<'_>, _: layer::Context<'_, S>) {
+        self.0.event(event);
     }
 }
 
-/// Runs a function on an open span; `None` when no layer of ours records it. The function must not call out.
-fn with_open_span<T>(span: &Span, f: impl FnOnce(&Core, &mut OpenSpan) -> T) -> Option<T> {
-    let (mut f, mut result) = (Some(f), None);
-    span.with_subscriber(|(id, dispatch)| {
-        let access = dispatch.downcast_ref::<SpanAccess>()?;
-        let core = access.core.as_ref()?;
-        (access.lookup)(dispatch, id, &mut |open| result = f.take().map(|f| f(core, open)));
-        Some(())
-    });
-    result
+/// The way from a span handle to what is known of the span. A dispatcher hands it out by its type, since the type of the
+/// subscriber is known only where it was made.
+pub(crate) struct SpanAccess(pub(crate) Arc<Recorder>);
+
+/// Runs a function on the recorder of a span; `None` when that is not ours.
+fn with_recorder<T>(span: &Span, f: impl FnOnce(&Recorder, &Id) -> T) -> Option<T> {
+    span.with_subscriber(|(id, dispatch)| Some(f(&dispatch.downcast_ref::<SpanAccess>()?.0, id))).flatten()
 }
 
 /// The context of a recorded span.
 pub(crate) fn context_of(span: &Span) -> Option<Context> {
-    with_open_span(span, |_, open| open.context.clone())
+    with_recorder(span, Recorder::context_of).flatten()
 }
 
 /// Ends a span now, whoever still holds a handle: a task that outlives the request must not lengthen it.
 #[cfg(any(feature = "http", feature = "reqwest"))]
 pub(crate) fn end(span: &Span) {
-    let ended =
-        with_open_span(span, |_, open| Some((open.context.clone(), open.recording.take()?))).flatten();
-    let Some((context, recording)) = ended else { return };
-    span.with_subscriber(|(_, dispatch)| {
-        if let Some(core) = dispatch.downcast_ref::<SpanAccess>().and_then(|access| access.core.as_ref()) {
-            core.close(&context, &recording);
-        }
-    });
+    with_recorder(span, Recorder::end);
 }
 
 /// Links a span to that of another context, such as the producer of one of a batch of messages.
@@ -99,7 +92,7 @@ pub(crate) fn end(span: &Span) {
 /// Nothing happens when the span is not recorded, or the context is not part of a trace. For a span of this process,
 /// `Span::follows_from` does the same.
 pub fn add_link(span: &Span, target: &Context) {
-    with_open_span(span, |core, open| core.link(open, target));
+    with_recorder(span, |recorder, id| recorder.add_link(id, target));
 }
 
 impl<S> layer::Layer<S> for Layer<S>
@@ -107,81 +100,86 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     fn on_register_dispatch(&self, dispatch: &Dispatch) {
-        // `Option` as a layer does not forward this one.
-        if let Some(inner) = &self.inner {
-            inner.on_register_dispatch(dispatch);
+        if let Some(recorder) = self.recorder() {
+            recorder.registered(dispatch);
         }
     }
 
     fn on_layer(&mut self, subscriber: &mut S) {
-        self.inner.on_layer(subscriber);
+        self.filtered.on_layer(subscriber);
     }
 
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        self.inner.register_callsite(metadata)
+        self.filtered.register_callsite(metadata)
     }
 
     fn enabled(&self, metadata: &Metadata<'_>, ctx: layer::Context<'_, S>) -> bool {
-        self.inner.enabled(metadata, ctx)
+        self.filtered.enabled(metadata, ctx)
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, ctx: layer::Context<'_, S>) {
-        self.inner.on_new_span(attributes, id, ctx);
+        self.filtered.on_new_span(attributes, id, ctx);
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        self.inner.max_level_hint()
+        self.filtered.max_level_hint()
     }
 
-    fn on_record(&self, id: &Id, values: &Record<'_>, ctx: layer::Context<'_, S>) {
-        self.inner.on_record(id, values, ctx);
+    fn on_record(&self, id: &Id, values: &Record<'_>, _: layer::Context<'_, S>) {
+        if let Some(recorder) = self.recorder() {
+            recorder.record(id, values);
+        }
     }
 
-    fn on_follows_from(&self, id: &Id, follows: &Id, ctx: layer::Context<'_, S>) {
-        self.inner.on_follows_from(id, follows, ctx);
+    fn on_follows_from(&self, id: &Id, follows: &Id, _: layer::Context<'_, S>) {
+        if let Some(recorder) = self.recorder() {
+            recorder.follows_from(id, follows);
+        }
     }
 
     fn event_enabled(&self, event: &Event<'_>, ctx: layer::Context<'_, S>) -> bool {
-        self.inner.event_enabled(event, ctx)
+        self.filtered.event_enabled(event, ctx)
     }
 
     fn on_event(&self, event: &Event<'_>, ctx: layer::Context<'_, S>) {
-        self.inner.on_event(event, ctx);
+        self.filtered.on_event(event, ctx);
     }
 
-    fn on_enter(&self, id: &Id, ctx: layer::Context<'_, S>) {
-        self.inner.on_enter(id, ctx);
+    fn on_enter(&self, id: &Id, _: layer::Context<'_, S>) {
+        if let Some(recorder) = self.recorder() {
+            recorder.enter(id);
+        }
     }
 
-    fn on_exit(&self, id: &Id, ctx: layer::Context<'_, S>) {
-        self.inner.on_exit(id, ctx);
+    fn on_exit(&self, id: &Id, _: layer::Context<'_, S>) {
+        if let Some(recorder) = self.recorder() {
+            recorder.exit(id);
+        }
     }
 
-    fn on_close(&self, id: Id, ctx: layer::Context<'_, S>) {
-        self.inner.on_close(id, ctx);
-    }
-
-    fn on_id_change(&self, old: &Id, new: &Id, ctx: layer::Context<'_, S>) {
-        self.inner.on_id_change(old, new, ctx);
+    fn on_close(&self, id: Id, _: layer::Context<'_, S>) {
+        if let Some(recorder) = self.recorder() {
+            recorder.close(&id);
+        }
     }
 
     // An unsafe method of the trait: forwarding it is how `tracing-subscriber` recognises a layer with a filter.
     #[allow(unsafe_code)]
     unsafe fn downcast_raw(&self, id: TypeId) -> Option<*const ()> {
         if id == TypeId::of::<Self>() {
-            Some(std::ptr::from_ref(self).cast())
-        } else if id == TypeId::of::<SpanAccess>() {
-            Some(std::ptr::from_ref(&self.access).cast())
-        } else {
-            // SAFETY: the contract is that the pointer is to a value of the type that `id` names and that it lives as long as
-            // `self`. `inner` keeps it for itself, and it is a part of `self` that is never moved out of it.
-            unsafe { self.inner.downcast_raw(id) }
+            return Some(std::ptr::from_ref(self).cast());
         }
+        if let Some(access) = self.access.as_ref().filter(|_| id == TypeId::of::<SpanAccess>()) {
+            return Some(std::ptr::from_ref(access).cast());
+        }
+        // SAFETY: the contract is that the pointer is to a value of the type that `id` names and that it lives as long as
+        // `self`. `filtered` keeps it for itself, and it is a part of `self` that is never moved out of it.
+        unsafe { self.filtered.downcast_raw(id) }
     }
 }
 
 impl<S> fmt::Debug for Layer<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Layer").field("enabled", &self.inner.is_some()).finish_non_exhaustive()
+        f.debug_struct("Layer").field("enabled", &self.filtered.is_some()).finish_non_exhaustive()
     }
 }

@@ -10,6 +10,7 @@ mod guard;
 #[cfg(feature = "http")]
 pub mod http;
 mod layer;
+pub mod log;
 pub mod messaging;
 pub mod propagation;
 mod record;
@@ -17,13 +18,22 @@ mod record;
 pub mod reqwest;
 mod sampler;
 mod silence;
+mod span;
+mod subscriber;
 #[cfg(feature = "tonic")]
 pub mod tonic;
 
 pub use config::{Builder, InitError, builder, init};
 pub use context::{Context, ContextGuard, current_lane, current_span_id, current_trace_id};
-pub use future::{FutureExt, InContext, carry, spawn, spawn_blocking, with_lane};
+pub use future::{FutureExt, InContext, carry, carry_stream, spawn, spawn_blocking, spawn_local, with_lane};
 pub use guard::{Guard, Stats};
+pub use laneway_macros::trace;
 pub use laneway_proto::{InvalidLane, Lane, SpanId, TraceId};
 pub use layer::{Layer, add_link};
-pub use sampler::Sampler;
+pub use record::{DefaultScope, SpanKind, Value};
+pub use sampler::{Sampler, SamplerHandle};
+pub use span::{EnteredSpan, Instrumented, Span, update_current};
+pub use subscriber::Subscriber;
+
+#[doc(hidden)]
+pub use span::private as __private;

@@ -1,10 +1,14 @@
-//! Context in headers: W3C Trace Context (level 2) and W3C Baggage.
+//! Context in headers: W3C Trace Context (level 2) and W3C Baggage; B3, Jaeger's and SkyWalking's for neighbours that speak
+//! nothing else.
 //!
 //! | header | what stands in it |
 //! | --- | --- |
 //! | `traceparent` | trace id, span id, flags |
 //! | `tracestate` | passed on as it came, order kept |
 //! | `baggage` | `lane=<name>`, unless the request is in the baseline; other members are passed on as they came |
+//!
+//! Others are read and written when [`Builder::propagators`](crate::Builder::propagators) or `OTEL_PROPAGATORS` asks for them. Of
+//! several formats that name a span, the first that can be read counts; all are written.
 //!
 //! The layers and middleware of this crate do this by themselves. For a protocol of your own, or a message
 //! queue, any pair of [`Extract`] and [`Inject`] is a carrier:
@@ -18,8 +22,12 @@
 //! assert!(context.lane().is_base());
 //! ```
 
+mod b3;
 mod baggage;
 mod carrier;
+mod format;
+mod jaeger;
+mod skywalking;
 mod traceparent;
 mod tracestate;
 
@@ -27,6 +35,9 @@ mod tracestate;
 mod tests;
 
 pub use carrier::{Extract, Inject};
+pub use format::Format;
+pub(crate) use format::Propagation;
+pub(crate) use skywalking::Identity;
 
 use crate::context::{Carried, Context};
 
@@ -44,10 +55,41 @@ pub const BAGGAGE: &str = "baggage";
 /// 8,192 bytes are kept; what does not fit or does not follow the grammar is left out. A `lane` that is not a
 /// lane name counts as none.
 pub fn extract<C: Extract + ?Sized>(carrier: &C) -> Context {
-    let span = traceparent::extract(carrier);
-    let tracestate = span.and_then(|_| tracestate::extract(carrier)).unwrap_or_default();
-    let baggage = baggage::extract(carrier);
-    Context::new(span, baggage.lane, Carried { tracestate, baggage: baggage.others })
+    Propagation::with(|propagation| extract_formats(&propagation.formats, carrier))
+}
+
+/// [`extract`], by these formats.
+pub fn extract_formats<C: Extract + ?Sized>(formats: &[Format], carrier: &C) -> Context {
+    let mut span = None;
+    let mut carried = Carried::default();
+    let mut lane = None;
+    for format in formats {
+        let found = match format {
+            Format::Baggage => {
+                let baggage = baggage::extract(carrier);
+                carried.baggage = baggage.others;
+                lane = baggage.lane.or(lane);
+                continue;
+            }
+            Format::SkyWalking => {
+                lane = lane.or_else(|| skywalking::extract_lane(carrier));
+                skywalking::extract(carrier).map(|extracted| {
+                    carried.skywalking_trace_id = extracted.trace_id_text;
+                    extracted.span
+                })
+            }
+            Format::TraceContext => traceparent::extract(carrier),
+            Format::B3 | Format::B3Multi => b3::extract(carrier),
+            Format::Jaeger => jaeger::extract(carrier),
+        };
+        if span.is_none() && found.is_some() {
+            span = found;
+            if *format == Format::TraceContext {
+                carried.tracestate = tracestate::extract(carrier).unwrap_or_default();
+            }
+        }
+    }
+    Context::new(span, lane.unwrap_or_default(), carried)
 }
 
 /// Writes a context into headers, in place of what they carried before.
@@ -56,16 +98,36 @@ pub fn extract<C: Extract + ?Sized>(carrier: &C) -> Context {
 /// baseline that carries none. An absent `traceparent` or `baggage` leaves a header that is there alone, so that another
 /// propagator's work is not undone.
 pub fn inject<C: Inject + ?Sized>(context: &Context, carrier: &mut C) {
-    if let Some(span) = context.span() {
-        carrier.set(TRACEPARENT, &traceparent::format(span));
-        if context.tracestate().is_empty() {
-            carrier.remove(TRACESTATE);
-        } else {
-            carrier.set(TRACESTATE, context.tracestate());
+    Propagation::with(|propagation| write(&propagation.formats, &propagation.identity, context, carrier));
+}
+
+/// [`inject`], by these formats.
+pub fn inject_formats<C: Inject + ?Sized>(formats: &[Format], context: &Context, carrier: &mut C) {
+    Propagation::with(|propagation| write(formats, &propagation.identity, context, carrier));
+}
+
+fn write<C: Inject + ?Sized>(formats: &[Format], identity: &Identity, context: &Context, carrier: &mut C) {
+    for format in formats {
+        match (format, context.span()) {
+            (Format::Baggage, _) => {
+                if let Some(baggage) = baggage::format(context.lane(), context.baggage()) {
+                    carrier.set(BAGGAGE, &baggage);
+                }
+            }
+            (_, None) => {}
+            (Format::TraceContext, Some(span)) => {
+                carrier.set(TRACEPARENT, &traceparent::format(span));
+                if context.tracestate().is_empty() {
+                    carrier.remove(TRACESTATE);
+                } else {
+                    carrier.set(TRACESTATE, context.tracestate());
+                }
+            }
+            (Format::B3, Some(span)) => b3::inject_single(span, carrier),
+            (Format::B3Multi, Some(span)) => b3::inject_multi(span, carrier),
+            (Format::Jaeger, Some(span)) => jaeger::inject(span, carrier),
+            (Format::SkyWalking, Some(_)) => skywalking::inject(context, identity, carrier),
         }
-    }
-    if let Some(baggage) = baggage::format(context.lane(), context.baggage()) {
-        carrier.set(BAGGAGE, &baggage);
     }
 }
 
@@ -100,4 +162,14 @@ impl Callee {
 /// Removes the optional white space (space and tab) that HTTP allows around list members.
 fn trim_ows(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
+}
+
+/// The value of a header that must be there once: which of two would be right is unknowable.
+fn single<C: Extract + ?Sized>(carrier: &C, name: &str) -> Option<String> {
+    let (mut found, mut count) = (None, 0);
+    carrier.for_each(name, &mut |value| {
+        count += 1;
+        found = std::str::from_utf8(value).ok().map(|value| trim_ows(value).to_owned());
+    });
+    found.filter(|_| count == 1)
 }

@@ -1,9 +1,27 @@
-//! Recording `tracing` spans as OTLP spans.
+//! Recording spans as OTLP: from the moment a span opens until its bytes are in the queue.
+//!
+//! ```text
+//! open ──▶ Recording, taken from the thread's stock: the head is written, attributes are encoded as they come
+//! end  ──▶ one clock read, two patches, one copy into the thread's segment
+//!          a full segment, or what is in it when it is time to export ──▶ queue
+//! ```
+//!
+//! Spans come from the crate's own API ([`Span`](crate::Span)), from the `tracing` layer and from the subscriber; all end here.
 
 mod attributes;
-mod fields;
+mod clock;
+pub(crate) mod default;
+mod depot;
+mod draft;
+mod event;
 mod limits;
-mod open;
+mod local;
+mod orphans;
+mod room;
+mod segment;
+mod span;
+mod sync;
+mod value;
 
 #[cfg(test)]
 mod tests;
@@ -11,178 +29,141 @@ mod tests;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use laneway_proto::{SpanId, TraceId};
 use tracing::dispatcher::WeakDispatch;
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Dispatch, Event, Level, Subscriber};
-use tracing_subscriber::layer;
-use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
-use crate::context::{self, Context, SpanContext, TraceFlags};
+use crate::context::thread::{self, Opened, Place, Thread};
+use crate::context::{Context, SpanContext, TraceFlags};
 use crate::exporter::Queue;
-use crate::sampler::Sampler;
-use crate::silence::is_silent;
-use fields::{EventFields, SpanFields};
-use open::{Parent, Recording};
+use crate::sampler::{Sampler, SamplerHandle};
+use depot::Depot;
+use orphans::Orphans;
 
-pub(crate) use limits::Limits;
-pub(crate) use open::OpenSpan;
+pub(crate) use attributes::Key;
+pub use attributes::StaticKey;
+pub(crate) use clock::Clock;
+pub use default::DefaultScope;
+pub(crate) use draft::{Draft, Keys};
+pub(crate) use event::Event;
+pub(crate) use limits::{Limits, truncate};
+pub(crate) use local::Local;
+pub(crate) use segment::{Extent, Segment, Writer};
+pub use span::SpanKind;
+pub(crate) use span::{BASELINE_FIELDS, Recording, StatusCode, request_fields};
+pub use value::Value;
 
-/// What recording needs to know.
+/// Recordings that no thread has at hand, at most.
+const MAX_DEPOT: usize = 1024;
+
+/// What recording needs to know, and where its spans go.
 pub(crate) struct Core {
-    pub(crate) sampler: Sampler,
+    pub(crate) sampler: SamplerHandle,
     pub(crate) limits: Limits,
     pub(crate) error_events_fail_spans: bool,
     pub(crate) queue: Arc<Queue>,
-    /// Whom the exporter tells of its troubles: the subscriber that this layer is part of.
+    pub(crate) clock: Clock,
+    /// Whom the exporter tells of its troubles: the subscriber that this SDK is part of.
     pub(crate) dispatch: OnceLock<WeakDispatch>,
-}
-
-/// The `tracing` layer proper; [`Layer`](crate::Layer) is it behind a filter.
-///
-/// A span's data lives in the registry's extensions. Their lock is held only to copy in and out, never while fields are
-/// formatted, spans are encoded or anything is sent: user code that traces while it is being traced cannot deadlock.
-#[derive(Debug)]
-pub(crate) struct Recorder {
-    core: Arc<Core>,
-}
-
-impl Recorder {
-    pub(crate) fn new(core: Arc<Core>) -> Self {
-        Self { core }
-    }
+    pub(crate) orphans: Orphans,
+    depot: Depot<Box<Recording>>,
 }
 
 impl Core {
-    /// The context of a new span, and how it is recorded if it is sampled.
-    fn open(&self, parent: &Context, attributes: &Attributes<'_>) -> OpenSpan {
-        let span = match parent.span() {
-            Some(parent) => SpanContext { span_id: random_span_id(), remote: false, ..*parent },
-            None => SpanContext {
-                trace_id: random_trace_id(),
-                span_id: random_span_id(),
-                flags: TraceFlags::from_bits(TraceFlags::RANDOM),
-                remote: false,
-            },
-        };
-        let sampled = self.sampler.is_sampled(parent, span.trace_id);
-        let context = parent.with_span(SpanContext { flags: span.flags.with_sampled(sampled), ..span });
-        let recording = sampled.then(|| {
-            let mut fields = SpanFields::new(&self.limits);
-            attributes.record(&mut fields.visitor());
-            let parent = parent.span().map(|span| Parent { span_id: span.span_id, remote: span.remote });
-            Box::new(Recording::new(parent, attributes.metadata().name(), fields))
-        });
-        OpenSpan { context, recording }
-    }
-
-    /// Exports a span that was open until now.
-    pub(crate) fn close(&self, context: &Context, recording: &Recording) {
-        self.queue.push(&recording.encode(context, &self.limits));
-    }
-
-    pub(crate) fn link(&self, open: &mut OpenSpan, target: &Context) {
-        if let Some(recording) = &mut open.recording {
-            recording.add_link(target, &self.limits);
+    pub(crate) fn new(sampler: Sampler, limits: Limits, error_events_fail_spans: bool, queue: Queue) -> Self {
+        Self {
+            sampler: SamplerHandle::new(sampler),
+            limits,
+            error_events_fail_spans,
+            queue: Arc::new(queue),
+            clock: Clock::new(),
+            dispatch: OnceLock::new(),
+            orphans: Orphans::default(),
+            depot: Depot::with_capacity(MAX_DEPOT),
         }
     }
-}
 
-impl<S> layer::Layer<S> for Recorder
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-{
-    fn on_register_dispatch(&self, dispatch: &Dispatch) {
-        // The first one is kept: one layer is part of one subscriber.
-        let _ = self.core.dispatch.set(dispatch.downgrade());
+    /// Opens a span in this context.
+    pub(crate) fn open(self: &Arc<Self>, parent: &Context, name: &'static str) -> Opened {
+        let opened = thread::with(|thread| self.open_with(&mut thread.local, parent, name));
+        opened.unwrap_or_else(|| Opened::carrier(parent))
     }
 
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, ctx: layer::Context<'_, S>) {
-        let Some(span) = ctx.span(id).filter(|_| !is_silent()) else { return };
-        let current = || Context::current();
-        let parent = match attributes.parent() {
-            Some(parent) => ctx.span(parent).and_then(|span| context_of(&span)).unwrap_or_else(current),
-            None if attributes.is_root() => current().without_trace(),
-            None => current(),
-        };
-        let open = self.core.open(&parent, attributes);
-        span.extensions_mut().insert(open);
+    /// Opens a span in what is current on this thread.
+    #[inline]
+    pub(crate) fn open_here(self: &Arc<Self>, name: &'static str) -> Opened {
+        let opened = thread::with(|thread| self.open_on(thread, name));
+        opened.unwrap_or(Opened::Nothing)
     }
 
-    fn on_record(&self, id: &Id, values: &Record<'_>, ctx: layer::Context<'_, S>) {
-        let Some(span) = ctx.span(id).filter(is_recording) else { return };
-        let mut fields = SpanFields::new(&self.core.limits);
-        values.record(&mut fields.visitor());
-        with_recording(&span, |recording| recording.record(&fields));
-    }
-
-    fn on_follows_from(&self, id: &Id, follows: &Id, ctx: layer::Context<'_, S>) {
-        let (Some(span), Some(follows)) = (ctx.span(id), ctx.span(follows)) else { return };
-        let Some(target) = context_of(&follows) else { return };
-        with_recording(&span, |recording| recording.add_link(&target, &self.core.limits));
-    }
-
-    fn on_event(&self, event: &Event<'_>, ctx: layer::Context<'_, S>) {
-        let Some(span) = ctx.event_span(event).filter(is_recording) else { return };
-        let mut fields = EventFields::new(&self.core.limits);
-        event.record(&mut fields.visitor());
-        fields.describe(event.metadata());
-        let fails = self.core.error_events_fail_spans && *event.metadata().level() == Level::ERROR;
-        with_recording(&span, |recording| {
-            recording.add_event(event.metadata().name(), &fields, &self.core.limits);
-            if fails {
-                recording.fail(fields.message.as_deref());
+    /// Opens a span in what is current.
+    #[inline]
+    fn open_on(self: &Arc<Self>, Thread { stack, local }: &mut Thread, name: &'static str) -> Opened {
+        match stack.innermost() {
+            Some(Place::Shared(context)) if self.sampler.is_parent_based() && !context.is_sampled() => {
+                Opened::Shared(context.clone())
             }
-        });
-    }
-
-    fn on_enter(&self, id: &Id, ctx: layer::Context<'_, S>) {
-        if let Some(context) = ctx.span(id).and_then(|span| context_of(&span)) {
-            context::enter_span(id.into_u64(), context);
+            Some(innermost) => self.open_within(local, innermost.context(), name),
+            None => self.open_within(local, &Context::EMPTY, name),
         }
     }
 
-    fn on_exit(&self, id: &Id, _: layer::Context<'_, S>) {
-        context::exit_span(id.into_u64());
-    }
-
-    fn on_close(&self, id: Id, ctx: layer::Context<'_, S>) {
-        let open = ctx.span(&id).and_then(|span| span.extensions_mut().remove::<OpenSpan>());
-        if let Some(OpenSpan { context, recording: Some(recording) }) = open {
-            self.core.close(&context, &recording);
+    /// Opens a span in a context that nobody chose: when it is that of no trace, perhaps one was lost.
+    #[inline]
+    fn open_within(self: &Arc<Self>, local: &mut Local, parent: &Context, name: &'static str) -> Opened {
+        let mut opened = self.open_with(local, parent, name);
+        if parent.span().is_none()
+            && let Some(recording) = opened.recording_mut()
+        {
+            recording.set_orphan();
         }
+        opened
     }
-}
 
-fn context_of<'a, R: LookupSpan<'a>>(span: &SpanRef<'a, R>) -> Option<Context> {
-    span.extensions().get::<OpenSpan>().map(|open| open.context.clone())
-}
-
-fn is_recording<'a, R: LookupSpan<'a>>(span: &SpanRef<'a, R>) -> bool {
-    span.extensions().get::<OpenSpan>().is_some_and(|open| open.recording.is_some())
-}
-
-/// The function runs under the lock of the span's extensions: it must not call out.
-fn with_recording<'a, R: LookupSpan<'a>>(span: &SpanRef<'a, R>, f: impl FnOnce(&mut Recording)) {
-    if let Some(OpenSpan { recording: Some(recording), .. }) = span.extensions_mut().get_mut::<OpenSpan>() {
-        f(recording);
-    }
-}
-
-fn random_trace_id() -> TraceId {
-    loop {
-        if let Some(id) = TraceId::from_bytes(rand::random()) {
-            return id;
+    #[inline]
+    fn open_with(self: &Arc<Self>, local: &mut Local, parent: &Context, name: &'static str) -> Opened {
+        let (trace_id, flags) = match parent.span() {
+            Some(span) => (span.trace_id, span.flags),
+            None => (local.trace_id(), TraceFlags::from_bits(TraceFlags::RANDOM)),
+        };
+        let decision = self.sampler.decide(parent, trace_id);
+        let flags = flags.with_sampled(decision.is_sampled);
+        let span = SpanContext { trace_id, span_id: local.span_id(), flags, remote: false };
+        if !decision.is_sampled {
+            return Opened::Shared(Arc::new(parent.with_span(span)));
         }
+        let chosen =
+            decision.threshold.map(|threshold| parent.with_tracestate(threshold.write(parent.tracestate())));
+        let parent = chosen.as_ref().unwrap_or(parent);
+        let mut recording = local.outlet(self).recording();
+        recording.begin(self.clock.now(), &span, parent, name);
+        Opened::Recorded(recording)
     }
 }
 
-fn random_span_id() -> SpanId {
-    loop {
-        if let Some(id) = SpanId::from_bytes(rand::random()) {
-            return id;
-        }
+/// Ends a span now, on whichever thread.
+#[inline]
+pub(crate) fn finish(recording: Box<Recording>) {
+    // Left in place only when the closure was not called: the thread is being torn down.
+    let mut recording = Some(recording);
+    thread::with(|thread| recording.take().map(|recording| thread.local.finish(recording)));
+    if let Some(recording) = recording {
+        finish_without_thread(recording);
     }
+}
+
+#[cold]
+fn finish_without_thread(mut recording: Box<Recording>) {
+    if let Some(core) = recording.core().upgrade() {
+        recording.end(core.clock.unix_ns_since(recording.start()));
+        core.queue.push(recording.encoded());
+    }
+}
+
+/// Runs a function on an empty draft of this thread. The function may call out: what it calls gets another draft.
+pub(crate) fn with_draft<T>(f: impl FnOnce(&mut Draft) -> T) -> T {
+    let mut draft = thread::with(|thread| thread.local.draft()).unwrap_or_default();
+    let result = f(&mut draft);
+    thread::with(|thread| thread.local.keep_draft(draft));
+    result
 }
 
 impl fmt::Debug for Core {

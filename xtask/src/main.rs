@@ -6,6 +6,7 @@ use step::Steps;
 
 mod bench_ingest;
 mod bench_queries;
+mod bench_sdk;
 mod gate;
 mod python;
 mod server;
@@ -21,7 +22,7 @@ struct Cli {
 
 #[derive(Debug, Clone, Subcommand)]
 enum Task {
-    /// Everything that must hold before a change is merged: fmt --check, clippy, doc, test, gate
+    /// Everything that must hold before a change is merged: fmt --check, clippy, doc, test, and both gates of instructions
     Ci,
     /// Every test of the workspace, after installing what the tests need
     Test,
@@ -41,6 +42,12 @@ enum Task {
     BenchIngest(bench_ingest::Options),
     /// Latency of queries over many stored spans, start, idle memory
     BenchQueries(bench_queries::Options),
+    /// What a span costs in our SDK and in others: the table of docs/benchmarks.md
+    BenchSdk {
+        /// Only ours, against its budget of instructions; fail where it is exceeded
+        #[arg(long)]
+        gate: bool,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -54,6 +61,8 @@ fn main() -> anyhow::Result<()> {
         Task::Gate => gate::run(&mut steps),
         Task::BenchIngest(options) => bench_ingest::run(&mut steps, &options),
         Task::BenchQueries(options) => bench_queries::run(&mut steps, &options),
+        Task::BenchSdk { gate: true } => bench_sdk::gate(&mut steps),
+        Task::BenchSdk { gate: false } => bench_sdk::table(&mut steps),
     };
     steps.print_summary();
     result

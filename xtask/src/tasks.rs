@@ -1,5 +1,6 @@
 //! What each task runs.
 
+use crate::bench_sdk;
 use crate::gate;
 use crate::python;
 use crate::step::Steps;
@@ -13,7 +14,8 @@ pub(crate) fn ci(steps: &mut Steps) -> anyhow::Result<()> {
     libraries_alone(steps)?;
     doc(steps)?;
     test(steps)?;
-    gate::run(steps)
+    gate::run(steps)?;
+    bench_sdk::gate(steps)
 }
 
 pub(crate) fn fmt(steps: &mut Steps, check: bool) -> anyhow::Result<()> {

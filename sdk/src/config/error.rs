@@ -1,6 +1,7 @@
 //! Why the SDK cannot be set up.
 
 use std::io;
+use std::path::PathBuf;
 
 use laneway_proto::InvalidLane;
 
@@ -9,18 +10,37 @@ use laneway_proto::InvalidLane;
 #[non_exhaustive]
 pub enum InitError {
     /// The endpoint is not a URL of a host.
-    #[error("the endpoint {endpoint:?} is not of the form http://host:port")]
+    #[error("the endpoint {endpoint:?} is not of the form http://host:port or https://host:port")]
     Endpoint {
         /// What was given.
         endpoint: String,
     },
-    /// The endpoint wants TLS.
+    /// The endpoint wants TLS, which this build does not speak.
     #[error(
-        "the endpoint {endpoint:?} wants TLS, which this version does not speak: use http:// to a local collector"
+        "the endpoint {endpoint:?} wants TLS: enable the feature \"tls\" of the crate laneway, or use http://"
     )]
     Tls {
         /// What was given.
         endpoint: String,
+    },
+    /// A file with a certificate or a key cannot be read.
+    #[error("cannot read the certificate or key {}: {source}", path.display())]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
+    /// Of the client's certificate and its key, one is missing.
+    #[error("a client certificate needs its key, and a key its certificate")]
+    ClientCertificate,
+    /// TLS cannot be set up so.
+    #[error("cannot set up TLS for {endpoint:?}: {reason}")]
+    TlsConfig {
+        /// Where to.
+        endpoint: String,
+        /// What is wrong.
+        reason: String,
     },
     /// A protocol other than OTLP/gRPC was asked for.
     #[error("{variable}={protocol:?} is not supported: spans are sent over \"grpc\"")]

@@ -3,6 +3,8 @@
 use laneway_proto::Lane;
 use laneway_proto::otlp::{attribute, field};
 
+use crate::propagation::Identity;
+
 /// Resource attributes, the later of the same key winning.
 #[derive(Debug, Default)]
 pub(super) struct Resource {
@@ -33,7 +35,12 @@ impl Resource {
         self.set(Lane::RESOURCE_KEY, lane.as_str());
     }
 
-    #[cfg(test)]
+    /// What SkyWalking wants to know of a caller.
+    pub(super) fn identity(&self) -> Identity {
+        let text = |key| self.get(key).unwrap_or_default().to_owned();
+        Identity { service: text("service.name"), instance: text("service.instance.id") }
+    }
+
     pub(super) fn get(&self, key: &str) -> Option<&str> {
         self.texts.iter().find(|(existing, _)| existing == key).map(|(_, value)| value.as_str())
     }

@@ -2,23 +2,20 @@
 
 use std::time::Duration;
 
-use http::Uri;
 use laneway_proto::Lane;
-use tonic::metadata::{AsciiMetadataKey, AsciiMetadataValue, MetadataMap};
-use tonic::transport::Endpoint;
 use tracing_subscriber::filter::Targets;
 
+use super::client::client;
 use super::env::{Env, key_values};
 use super::resource::Resource;
 use super::{Builder, InitError, Options};
-use crate::exporter::{ClientSettings, QueueLimits, WorkerSettings};
+use crate::exporter::{Destination, QueueLimits, WorkerSettings};
+use crate::propagation::{Format, Propagation};
 use crate::record::Limits;
 use crate::sampler::Sampler;
 
 /// An export request stays below this, well within the 4 MiB that a gRPC server takes by default.
 const MAX_BATCH_BYTES: usize = 1024 * 1024;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const DEFAULT_ENDPOINT: &str = "http://localhost:4317";
 const DEFAULT_FILTER: &str = "info";
 
 /// What is done, once everything is decided.
@@ -46,10 +43,15 @@ impl Settings {
         let queue = queue(&options, env);
         let schedule_delay = options.schedule_delay.or_else(|| env.milliseconds("OTEL_BSP_SCHEDULE_DELAY"));
         let export_timeout = options.export_timeout.or_else(|| env.milliseconds("OTEL_BSP_EXPORT_TIMEOUT"));
-        let sampler = options.sampler.or_else(|| sampler(env)).unwrap_or_default();
+        let sampler = options.sampler.clone().or_else(|| sampler(env)).unwrap_or_default();
         let limits = limits(env);
+        // For its warnings.
+        formats(env);
         let filter = filter(options.filter.clone().or_else(|| env.text("LANEWAY_FILTER")))?;
-        let client = client(&options, env)?;
+        let destination = match &options.receiver {
+            Some(receiver) => Destination::Function(receiver.clone()),
+            None => Destination::Collector(Box::new(client(&options, env)?)),
+        };
         Ok(Some(Self {
             sampler,
             limits,
@@ -57,7 +59,7 @@ impl Settings {
             filter,
             queue,
             worker: WorkerSettings {
-                client,
+                destination,
                 resource: resource.encode(),
                 schedule_delay: schedule_delay.unwrap_or(Builder::DEFAULT_SCHEDULE_DELAY),
                 export_timeout: export_timeout.unwrap_or(Builder::DEFAULT_EXPORT_TIMEOUT),
@@ -66,6 +68,27 @@ impl Settings {
             shutdown_timeout: options.shutdown_timeout.unwrap_or(Builder::DEFAULT_SHUTDOWN_TIMEOUT),
         }))
     }
+}
+
+/// What is read from and written into headers. What cannot be understood here is told of by [`Settings::resolve`].
+pub(super) fn propagation(options: &Options, variables: &dyn Fn(&str) -> Option<String>) -> Propagation {
+    let env = &mut Env::new(variables);
+    let identity = resource(options, env).map(|resource| resource.identity()).unwrap_or_default();
+    let formats = options.propagators.clone().or_else(|| formats(env));
+    Propagation { formats: formats.unwrap_or_else(|| Format::DEFAULT.to_vec()), identity }
+}
+
+fn formats(env: &mut Env<'_>) -> Option<Vec<Format>> {
+    let list = env.text("OTEL_PROPAGATORS")?;
+    let mut formats = Vec::new();
+    for name in list.split(',').map(str::trim).filter(|name| !name.is_empty() && *name != "none") {
+        match Format::from_name(name) {
+            Some(format) if formats.contains(&format) => {}
+            Some(format) => formats.push(format),
+            None => env.warn(format_args!("{name:?} in OTEL_PROPAGATORS is not known, and is ignored")),
+        }
+    }
+    Some(formats)
 }
 
 fn is_export_off(env: &mut Env<'_>) -> bool {
@@ -173,6 +196,10 @@ pub(super) fn limits(env: &mut Env<'_>) -> Limits {
             .number("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT")
             .or(attributes)
             .unwrap_or(defaults.event_attributes),
+        link_attributes: env
+            .number("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT")
+            .or(attributes)
+            .unwrap_or(defaults.link_attributes),
         text_bytes: text_bytes.unwrap_or(defaults.text_bytes),
     }
 }
@@ -180,64 +207,4 @@ pub(super) fn limits(env: &mut Env<'_>) -> Limits {
 fn filter(directives: Option<String>) -> Result<Targets, InitError> {
     let filter = directives.unwrap_or_else(|| DEFAULT_FILTER.to_owned());
     filter.parse().map_err(|reason| InitError::Filter { filter, reason: format!("{reason}") })
-}
-
-fn client(options: &Options, env: &mut Env<'_>) -> Result<ClientSettings, InitError> {
-    check_protocol(env)?;
-    if let Some((name, compression)) =
-        env.first(["OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"])
-        && compression != "none"
-    {
-        env.warn(format_args!("{name}={compression:?} is not supported: spans are sent uncompressed"));
-    }
-    let timeout = options
-        .export_attempt_timeout
-        .or_else(|| env.milliseconds("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT"))
-        .or_else(|| env.milliseconds("OTEL_EXPORTER_OTLP_TIMEOUT"))
-        .unwrap_or(Builder::DEFAULT_EXPORT_ATTEMPT_TIMEOUT);
-    let from_env = || env.first(["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"]);
-    let given = options.endpoint.clone().or_else(|| Some(from_env()?.1));
-    Ok(ClientSettings {
-        endpoint: endpoint(given.unwrap_or_else(|| DEFAULT_ENDPOINT.to_owned()), timeout)?,
-        headers: headers(options, env)?,
-        timeout,
-    })
-}
-
-fn check_protocol(env: &Env<'_>) -> Result<(), InitError> {
-    match env.first(["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"]) {
-        Some((variable, protocol)) if protocol != "grpc" => Err(InitError::Protocol { variable, protocol }),
-        _ => Ok(()),
-    }
-}
-
-pub(super) fn endpoint(given: String, timeout: Duration) -> Result<Endpoint, InitError> {
-    let with_scheme = if given.contains("://") { given.clone() } else { format!("http://{given}") };
-    let invalid = || InitError::Endpoint { endpoint: given.clone() };
-    let uri: Uri = with_scheme.parse().map_err(|_| invalid())?;
-    match uri.scheme_str() {
-        Some("http") if uri.host().is_some_and(|host| !host.is_empty()) => {}
-        Some("https") => return Err(InitError::Tls { endpoint: given }),
-        _ => return Err(invalid()),
-    }
-    let user_agent = concat!("laneway-rust/", env!("CARGO_PKG_VERSION"));
-    let endpoint = Endpoint::from(uri).connect_timeout(timeout.min(CONNECT_TIMEOUT)).tcp_nodelay(true);
-    endpoint.user_agent(user_agent).map_err(|_| invalid())
-}
-
-fn headers(options: &Options, env: &Env<'_>) -> Result<MetadataMap, InitError> {
-    let mut headers = match env.first(["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"]) {
-        Some((variable, list)) => key_values(&list).ok_or(InitError::HeaderList { variable })?,
-        None => Vec::new(),
-    };
-    headers.extend(options.headers.iter().cloned());
-    let mut metadata = MetadataMap::new();
-    for (name, value) in headers {
-        let key = AsciiMetadataKey::from_bytes(name.to_ascii_lowercase().as_bytes());
-        match (key, AsciiMetadataValue::try_from(value)) {
-            (Ok(key), Ok(value)) => metadata.insert(key, value),
-            _ => return Err(InitError::Header { name }),
-        };
-    }
-    Ok(metadata)
 }

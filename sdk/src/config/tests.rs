@@ -1,5 +1,5 @@
 use super::env::{Env, key_values};
-use super::settings::{endpoint, limits, resource, sampler};
+use super::settings::{limits, resource, sampler};
 use super::*;
 
 /// Resolves options in an environment of these variables only.
@@ -10,6 +10,13 @@ fn resolve<const N: usize>(builder: Builder, env: [(&str, &str); N]) -> Result<O
 
 fn settings<const N: usize>(env: [(&str, &str); N]) -> Settings {
     resolve(builder(), env).unwrap().unwrap()
+}
+
+fn client(settings: Settings) -> crate::exporter::ClientSettings {
+    match settings.worker.destination {
+        crate::exporter::Destination::Collector(client) => *client,
+        crate::exporter::Destination::Function(_) => panic!("no function was given"),
+    }
 }
 
 fn with_env<T>(env: &[(&str, &str)], f: impl FnOnce(&mut Env<'_>) -> T) -> (T, usize) {
@@ -85,6 +92,7 @@ fn limits_come_from_the_environment() {
         events: 30,
         links: 128,
         event_attributes: 10,
+        link_attributes: 10,
         text_bytes: 50,
     };
     assert_eq!(with_env(&env, limits), (expected, 1));
@@ -119,24 +127,61 @@ fn the_sdk_can_be_disabled() {
 
 #[test]
 fn endpoints_are_checked() {
-    let uri = |given: &str| endpoint(given.to_owned(), Duration::from_secs(1)).map(|e| e.uri().to_string());
+    let uri = |given: &str| {
+        resolve(builder().endpoint(given), [])
+            .map(|settings| client(settings.unwrap()).endpoint.uri().to_string())
+    };
     assert_eq!(uri("http://localhost:4317").unwrap(), "http://localhost:4317/");
     assert_eq!(uri("collector:4317").unwrap(), "http://collector:4317/");
-    assert!(matches!(uri("https://localhost:4317"), Err(InitError::Tls { .. })));
     for bad in ["http://", "ftp://x", "unix:///sock", "http://a b", "::"] {
         assert!(matches!(uri(bad), Err(InitError::Endpoint { .. })), "{bad}");
+    }
+    let is_refused = |result: Result<String, InitError>| matches!(result, Err(InitError::Tls { .. }));
+    assert_eq!(is_refused(uri("https://localhost:4317")), cfg!(not(feature = "tls")));
+    let secure =
+        [("OTEL_EXPORTER_OTLP_INSECURE", "false"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317")];
+    let secure =
+        resolve(builder(), secure).map(|settings| client(settings.unwrap()).endpoint.uri().to_string());
+    match secure {
+        Ok(uri) => assert_eq!(uri, "https://collector:4317/"),
+        other => assert!(is_refused(other)),
     }
     let both = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://general:1"),
         ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://traces:2"),
     ];
-    assert_eq!(settings(both).worker.client.endpoint.uri().to_string(), "http://traces:2/");
+    assert_eq!(client(settings(both)).endpoint.uri().to_string(), "http://traces:2/");
+}
+
+#[test]
+fn what_is_not_known_of_compression_and_propagators_is_told() {
+    let compression = |name| client(settings([("OTEL_EXPORTER_OTLP_COMPRESSION", name)])).compression;
+    assert_eq!(compression("none"), crate::exporter::Compression::None);
+    #[cfg(feature = "gzip")]
+    assert_eq!(compression("gzip"), crate::exporter::Compression::Gzip);
+    let odd = settings([("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"), ("OTEL_PROPAGATORS", "b3,xray,none")]);
+    assert_eq!(odd.worker.warnings.len(), 2);
+    let variable = |name: &str| (name == "OTEL_PROPAGATORS").then(|| "b3, tracecontext,b3".to_owned());
+    let propagation = settings::propagation(&builder().service_name("cart").options, &variable);
+    assert_eq!(propagation.formats, [Format::B3, Format::TraceContext]);
+    assert_eq!(propagation.identity.service, "cart");
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn certificates_are_read_when_they_are_wanted() {
+    let tls = |builder: Builder| resolve(builder.endpoint("https://collector:4317"), []).map(|_| ());
+    assert!(matches!(tls(builder().certificate("no/such/file")), Err(InitError::Certificate { .. })));
+    let key_alone =
+        [("OTEL_EXPORTER_OTLP_CLIENT_KEY", "Cargo.toml"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://c:1")];
+    assert!(matches!(resolve(builder(), key_alone), Err(InitError::ClientCertificate)));
+    assert!(matches!(tls(builder().certificate("Cargo.toml")), Err(InitError::TlsConfig { .. })));
 }
 
 #[test]
 fn headers_are_sent_and_never_shown() {
     let env = [("OTEL_EXPORTER_OTLP_HEADERS", "api-key=a%3Db,Tenant=t")];
-    let headers = resolve(builder().header("tenant", "code"), env).unwrap().unwrap().worker.client.headers;
+    let headers = client(resolve(builder().header("tenant", "code"), env).unwrap().unwrap()).headers;
     assert_eq!(headers.get("api-key").unwrap(), "a=b");
     assert_eq!(headers.get("tenant").unwrap(), "code");
 

@@ -112,7 +112,7 @@ async fn a_future_that_is_done_is_dropped_in_its_context() {
 
 #[test]
 fn debug_shows_no_baggage() {
-    let carried = Carried { tracestate: String::new(), baggage: "user=alice".to_owned() };
+    let carried = Carried { baggage: "user=alice".to_owned(), ..Carried::default() };
     let context = Context::new(None, Lane::base(), carried);
     assert_eq!(format!("{context:?}"), "Context { lane: base, .. }");
 }

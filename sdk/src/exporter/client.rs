@@ -1,6 +1,8 @@
 //! One OTLP/gRPC export call.
 
 use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -20,17 +22,49 @@ use super::response::{PartialSuccess, partial_success, retry_delay};
 /// A response of the trace service has a few dozen bytes: one beyond this is cut off, not read into memory.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
+/// Where exports go.
+#[derive(Clone)]
+pub(crate) enum Destination {
+    Collector(Box<ClientSettings>),
+    Function(Receiver),
+}
+
+/// A function that takes export requests in the place of a collector.
+#[derive(Clone)]
+pub(crate) struct Receiver(pub(crate) Arc<dyn Fn(Bytes) + Send + Sync>);
+
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Receiver")
+    }
+}
+
 /// Where and how to send.
 #[derive(Clone)]
 pub(crate) struct ClientSettings {
     pub(crate) endpoint: Endpoint,
     pub(crate) headers: MetadataMap,
+    pub(crate) compression: Compression,
     /// For one attempt.
     pub(crate) timeout: Duration,
 }
 
-/// Sends export requests over one connection, which it opens when there is something to send.
-pub(crate) struct Client {
+/// How a request is made smaller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Compression {
+    #[default]
+    None,
+    #[cfg(feature = "gzip")]
+    Gzip,
+}
+
+/// Sends export requests over one connection, which it opens when there is something to send; or hands them over.
+pub(crate) enum Client {
+    Grpc(Box<GrpcClient>),
+    Function(Receiver),
+}
+
+pub(crate) struct GrpcClient {
     settings: ClientSettings,
     channel: Channel,
 }
@@ -57,17 +91,47 @@ pub(crate) enum Reaction {
 
 impl Client {
     /// Must be called within the runtime that will send.
-    pub(crate) fn new(settings: ClientSettings) -> Self {
-        let channel = settings.endpoint.connect_lazy();
-        Self { settings, channel }
+    pub(crate) fn new(destination: Destination) -> Self {
+        match destination {
+            Destination::Collector(settings) => {
+                let channel = settings.endpoint.connect_lazy();
+                Self::Grpc(Box::new(GrpcClient { settings: *settings, channel }))
+            }
+            Destination::Function(receiver) => Self::Function(receiver),
+        }
     }
 
     /// Makes one attempt. Cheap to repeat: the bytes are shared.
     pub(crate) async fn export(&mut self, body: Bytes) -> Result<Option<PartialSuccess>, Failure> {
+        match self {
+            Self::Grpc(client) => client.export(body).await,
+            Self::Function(receiver) => {
+                receiver.0(body);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Where it sends to, for the log.
+    pub(crate) fn endpoint(&self) -> String {
+        match self {
+            Self::Grpc(client) => client.settings.endpoint.uri().to_string(),
+            Self::Function(_) => "a function".to_owned(),
+        }
+    }
+}
+
+impl GrpcClient {
+    async fn export(&mut self, body: Bytes) -> Result<Option<PartialSuccess>, Failure> {
         let mut request = Request::new(body);
         *request.metadata_mut() = self.settings.headers.clone();
         request.set_timeout(self.settings.timeout);
-        let mut grpc = Grpc::new(BoundedChannel(self.channel.clone()));
+        let grpc = Grpc::new(BoundedChannel(self.channel.clone()));
+        let mut grpc = match self.settings.compression {
+            Compression::None => grpc,
+            #[cfg(feature = "gzip")]
+            Compression::Gzip => grpc.send_compressed(tonic::codec::CompressionEncoding::Gzip),
+        };
         let call = async {
             grpc.ready().await.map_err(|error| Status::from_error(error.into()))?;
             grpc.unary(request, PathAndQuery::from_static(trace_service::EXPORT_PATH), RawCodec).await

@@ -12,15 +12,15 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tracing::dispatcher::{self, Dispatch};
 
 use super::backoff::Backoff;
-use super::client::{Client, ClientSettings, Failure, Reaction};
+use super::client::{Client, Destination, Failure, Reaction};
 use super::queue::{Chunk, Counters, Queue};
 use super::response::PartialSuccess;
-use crate::record::Core;
+use crate::record::{Clock, Core};
 use crate::silence::silence_this_thread;
 
 /// How the exporter works.
 pub(crate) struct WorkerSettings {
-    pub(crate) client: ClientSettings,
+    pub(crate) destination: Destination,
     /// The `Resource` message, encoded.
     pub(crate) resource: Vec<u8>,
     /// How long a span waits at most for others to leave with.
@@ -66,7 +66,7 @@ impl Worker {
         let thread = std::thread::Builder::new().name("laneway-exporter".to_owned()).spawn(move || {
             silence_this_thread();
             runtime.block_on(async {
-                let client = Client::new(settings.client.clone());
+                let client = Client::new(settings.destination.clone());
                 let worker = Self {
                     settings,
                     core,
@@ -86,12 +86,16 @@ impl Worker {
     }
 
     async fn run(mut self) {
-        let (queue, stop) = (self.core.queue.clone(), self.stop.clone());
+        let (core, stop) = (self.core.clone(), self.stop.clone());
         tokio::select! {
             () = self.work() => {}
             () = deadline(stop) => {}
+            () = keep_time(&core) => {}
         }
+        let queue = &core.queue;
         queue.close();
+        // What came in since is counted.
+        core.queue.collect();
         while let Some(chunk) = queue.take() {
             Counters::add(&queue.counters().dropped, chunk.spans);
         }
@@ -124,6 +128,7 @@ impl Worker {
             }
             self.report();
         }
+        self.core.queue.collect();
         self.core.queue.close();
         self.drain(Queue::take).await;
     }
@@ -131,6 +136,7 @@ impl Worker {
     /// Exports the chunks that are there now; false when one of them failed. What comes in meanwhile waits for its own
     /// time: a busy service would keep this going for ever, in ever smaller chunks.
     async fn drain(&mut self, take: fn(&Queue) -> Option<Chunk>) -> bool {
+        self.core.queue.collect();
         let mut all_sent = true;
         for _ in 0..self.core.queue.chunk_count() {
             let Some(chunk) = take(&self.core.queue) else { break };
@@ -182,7 +188,7 @@ impl Worker {
 
     fn failed(&mut self, failure: &Failure) {
         if !std::mem::replace(&mut self.is_failing, true) {
-            let endpoint = self.settings.client.endpoint.uri();
+            let endpoint = self.client.endpoint();
             let reason = &failure.message;
             self.log(|| tracing::warn!(target: "laneway", %endpoint, reason, "spans cannot be exported"));
         }
@@ -194,6 +200,20 @@ impl Worker {
             for warning in std::mem::take(&mut self.settings.warnings) {
                 self.log(|| tracing::warn!(target: "laneway", "{warning}"));
             }
+        }
+        if let Some(orphan) = self.core.orphans.take_last() {
+            let (count, span, thread) = (self.core.orphans.count(), orphan.name, orphan.thread);
+            let location = orphan.location.unwrap_or_default();
+            self.log(|| {
+                tracing::debug!(
+                    target: "laneway",
+                    context_lost = count,
+                    span,
+                    location,
+                    thread,
+                    "a span has no parent: its context was lost"
+                );
+            });
         }
         let dropped = self.core.queue.counters().dropped();
         if dropped > self.dropped_before {
@@ -298,6 +318,16 @@ fn wait_before_retry(failure: &Failure, is_stopping: bool, backoff: &mut Backoff
         Reaction::Reconnect if is_stopping => None,
         Reaction::Reconnect => Some(backoff.wait(None)),
         Reaction::Retry(asked_for) => Some(backoff.wait(asked_for)),
+    }
+}
+
+/// Adjusts the clock of the spans, for ever.
+async fn keep_time(core: &Core) {
+    let mut next = Clock::FIRST_ADJUSTMENT;
+    loop {
+        sleep(next).await;
+        core.clock.adjust();
+        next = Clock::ADJUSTMENT_INTERVAL;
     }
 }
 

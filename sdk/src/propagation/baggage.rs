@@ -15,7 +15,8 @@ const MAX_BYTES: usize = 8_192;
 
 #[derive(Default)]
 pub(super) struct Baggage {
-    pub(super) lane: Lane,
+    /// None when there is no member of this name, or it holds no lane name.
+    pub(super) lane: Option<Lane>,
     /// Every other member as it came, joined by commas.
     pub(super) others: String,
 }
@@ -50,7 +51,7 @@ impl Baggage {
             let value = percent_decode_str(value).decode_utf8();
             // As in every SDK that keeps baggage in a map, the last one wins; one that is no lane name is not one.
             if let Some(lane) = value.ok().and_then(|name| Lane::new(&name).ok()) {
-                self.lane = lane;
+                self.lane = Some(lane);
             }
         } else {
             append(&mut self.others, member);

@@ -1,3 +1,5 @@
+mod formats;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -289,7 +291,11 @@ fn any_context() -> impl Strategy<Value = Context> {
     );
     (span, tracestate, baggage, "[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?").prop_map(
         |(span, tracestate, baggage, lane)| {
-            let carried = Carried { tracestate: tracestate.join(","), baggage: baggage.join(",") };
+            let carried = Carried {
+                tracestate: tracestate.join(","),
+                baggage: baggage.join(","),
+                ..Carried::default()
+            };
             Context::new(Some(span), Lane::new(&lane).unwrap(), carried)
         },
     )

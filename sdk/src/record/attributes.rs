@@ -1,106 +1,221 @@
-//! Attributes of a span or an event, kept encoded.
+//! Attributes of a message under construction: encoded where they will be sent from, each key once.
 
-use laneway_proto::otlp::field::any_value;
-use laneway_proto::otlp::{attribute, wire};
+use laneway_proto::otlp::field::{any_value, key_value};
+use laneway_proto::otlp::wire::{self, WireType, varint_len};
 
-use super::limits::truncate;
+use super::room::Room;
+use super::value::{Value, key, len_delimited, len_field, varint};
 
-/// A value as `tracing` hands it over, before it is encoded.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Value<'a> {
-    Str(&'a str),
-    Bytes(&'a [u8]),
-    Int(i64),
-    Double(f64),
-    Bool(bool),
+/// Name of an attribute, as `KeyValue` has it on the wire: encoded when the program was compiled, or now.
+pub(crate) trait Key: Copy {
+    /// The name.
+    fn name(&self) -> &str;
+
+    /// Length of the encoded field, for a name shorter than 128 bytes.
+    fn encoded_len(&self) -> usize;
+
+    /// Writes the field, for a name shorter than 128 bytes.
+    fn put(&self, room: &mut Room<'_>);
 }
 
-/// A growing list of `KeyValue` fields with unique keys.
+impl Key for &str {
+    #[inline]
+    fn name(&self) -> &str {
+        self
+    }
+
+    #[inline]
+    fn encoded_len(&self) -> usize {
+        2 + self.len()
+    }
+
+    #[inline]
+    fn put(&self, room: &mut Room<'_>) {
+        room.put(&[NAME, self.len() as u8]);
+        room.put(self.as_bytes());
+    }
+}
+
+/// The name of an attribute, encoded at compile time; made by the macros of this crate.
 ///
-/// They are encoded as they come, one after the other in one buffer: a span costs two allocations however many text
-/// values it has, and closing it is a copy.
-#[derive(Debug)]
-pub(crate) struct Attributes {
-    field: u32,
-    max_count: usize,
-    max_text_bytes: usize,
-    bytes: Vec<u8>,
-    slots: Vec<Slot>,
-    dropped: u32,
+/// `N` is two more than the length of the name.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub struct StaticKey<const N: usize> {
+    name: &'static str,
+    encoded: [u8; N],
 }
 
-#[derive(Debug)]
-struct Slot {
-    key: &'static str,
-    start: usize,
-    end: usize,
+impl<const N: usize> StaticKey<N> {
+    /// # Panics
+    /// At compile time, for a name of more than 127 bytes.
+    pub const fn new(name: &'static str) -> Self {
+        assert!(name.len() + 2 == N && name.len() < 0x80, "the name of an attribute has at most 127 bytes");
+        let mut encoded = [0; N];
+        encoded[0] = key(key_value::KEY, WireType::Len);
+        encoded[1] = name.len() as u8;
+        let mut i = 0;
+        while i < name.len() {
+            encoded[i + 2] = name.as_bytes()[i];
+            i += 1;
+        }
+        Self { name, encoded }
+    }
 }
 
-impl Attributes {
-    /// `field` is the number that the surrounding message gives its attributes.
-    pub(crate) const fn new(field: u32, max_count: usize, max_text_bytes: usize) -> Self {
-        Self { field, max_count, max_text_bytes, bytes: Vec::new(), slots: Vec::new(), dropped: 0 }
+impl<const N: usize> Key for &StaticKey<N> {
+    #[inline]
+    fn name(&self) -> &str {
+        self.name
     }
 
-    /// Gives an attribute its value, in place of an earlier one.
-    pub(crate) fn set(&mut self, key: &'static str, value: Value<'_>) {
-        if !self.make_room(key) {
-            return;
+    #[inline]
+    fn encoded_len(&self) -> usize {
+        N
+    }
+
+    #[inline]
+    fn put(&self, room: &mut Room<'_>) {
+        room.put(&self.encoded);
+    }
+}
+
+/// Appends an attribute; `tag` is the key of the field that the surrounding message keeps its attributes in.
+#[inline]
+pub(super) fn push(buf: &mut Vec<u8>, tag: u8, name: impl Key, value: Value<'_>, max_bytes: usize) {
+    // Nearly every attribute is shorter than 128 bytes: then every length has one byte, and nothing needs a second look.
+    let name_len = name.encoded_len();
+    match value {
+        Value::Str(text) if text.len() <= max_bytes && name_len + text.len() < 0x80 - 4 => {
+            let text_len = text.len() as u8;
+            let mut room = Room::reserve(buf, 2 + name_len + 4 + text.len());
+            room.put(&[tag, name_len as u8 + 4 + text_len]);
+            name.put(&mut room);
+            room.put(&[VALUE, 2 + text_len, STRING, text_len]);
+            room.put(text.as_bytes());
         }
-        let (buf, start) = (&mut self.bytes, self.slots.last().map_or(0, |slot| slot.end));
-        match value {
-            Value::Str(text) => attribute::string(buf, self.field, key, truncate(text, self.max_text_bytes)),
-            Value::Int(value) => attribute::int(buf, self.field, key, value),
-            Value::Double(value) => attribute::double(buf, self.field, key, value),
-            Value::Bool(value) => attribute::boolean(buf, self.field, key, value),
-            Value::Bytes(value) => {
-                let value = &value[..value.len().min(self.max_text_bytes)];
-                attribute::any(buf, self.field, key, |buf| wire::bytes(buf, any_value::BYTES_VALUE, value));
+        Value::Int(value @ 0..0x80) if name_len < 0x80 - 4 => {
+            let mut room = Room::reserve(buf, 2 + name_len + 4);
+            room.put(&[tag, name_len as u8 + 4]);
+            name.put(&mut room);
+            room.put(&[VALUE, 2, INT, value as u8]);
+        }
+        _ => push_any(buf, tag, name.name(), value, max_bytes),
+    }
+}
+
+const NAME: u8 = key(key_value::KEY, WireType::Len);
+const VALUE: u8 = key(key_value::VALUE, WireType::Len);
+const STRING: u8 = key(any_value::STRING_VALUE, WireType::Len);
+const INT: u8 = key(any_value::INT_VALUE, WireType::Varint);
+
+/// [`push`] of any length and type.
+#[inline(never)]
+fn push_any(buf: &mut Vec<u8>, tag: u8, name: &str, value: Value<'_>, max_bytes: usize) {
+    let value = value.within(max_bytes);
+    let value_len = value.encoded_len(max_bytes);
+    let len = len_field(name.len()) + len_field(value_len);
+    buf.reserve(1 + varint_len(len as u64) + len);
+    buf.push(tag);
+    varint(buf, len as u64);
+    len_delimited(buf, key_value::KEY, name.as_bytes());
+    buf.push(VALUE);
+    varint(buf, value_len as u64);
+    value.encode(buf, max_bytes);
+}
+
+/// A field that is written before its length is known.
+///
+/// Its length gets two bytes, which is enough for nearly every one; a shorter one is written with two bytes all the same, as
+/// protobuf allows.
+pub(super) struct Open {
+    body: usize,
+}
+
+impl Open {
+    /// Begins the field of this key.
+    #[inline]
+    pub(super) fn begin(buf: &mut Vec<u8>, tag: u8) -> Self {
+        buf.extend_from_slice(&[tag, 0, 0]);
+        Self { body: buf.len() }
+    }
+
+    /// The field whose body begins here.
+    pub(super) const fn at(body: usize) -> Self {
+        Self { body }
+    }
+
+    /// Ends it at the end of the buffer.
+    #[inline]
+    pub(super) fn end(self, buf: &mut Vec<u8>) {
+        let len = buf.len() - self.body;
+        if len < 1 << 14 {
+            buf[self.body - 2] = len as u8 | 0x80;
+            buf[self.body - 1] = (len >> 7) as u8;
+        } else {
+            let mut wide = Vec::with_capacity(wire::MAX_VARINT_LEN);
+            wire::raw_varint(&mut wide, len as u64);
+            buf.splice(self.body - 2..self.body, wide);
+        }
+    }
+}
+
+/// The fields of an encoded run in which every key has one byte and every field a length: where each begins and ends, and its
+/// key and body.
+pub(super) struct Fields<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+pub(super) struct Field<'a> {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) tag: u8,
+    pub(super) body: &'a [u8],
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn of(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Field<'a>;
+
+    fn next(&mut self) -> Option<Field<'a>> {
+        let start = self.at;
+        let tag = *self.bytes.get(start)?;
+        let mut at = start + 1;
+        let (mut len, mut shift) = (0_usize, 0);
+        loop {
+            let byte = *self.bytes.get(at)?;
+            at += 1;
+            len |= usize::from(byte & 0x7f) << shift;
+            shift += 7;
+            if byte < 0x80 {
+                break;
             }
         }
-        self.slots.push(Slot { key, start, end: self.bytes.len() });
+        let body = self.bytes.get(at..at + len)?;
+        self.at = at + len;
+        Some(Field { start, end: self.at, tag, body })
     }
+}
 
-    /// Adds what was collected apart, as if it had been set here.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        for slot in &other.slots {
-            if self.make_room(slot.key) {
-                let start = self.bytes.len();
-                self.bytes.extend_from_slice(&other.bytes[slot.start..slot.end]);
-                self.slots.push(Slot { key: slot.key, start, end: self.bytes.len() });
-            }
-        }
-        self.dropped += other.dropped;
+impl Field<'_> {
+    /// The name, when this is an attribute of this key.
+    pub(super) fn attribute_name(&self, tag: u8) -> Option<&[u8]> {
+        let named = || Fields::of(self.body).next().map(|name| name.body);
+        if self.tag == tag { named() } else { None }
     }
+}
 
-    /// Removes the key's earlier value. False, and counted, when there is none and no room for one more.
-    fn make_room(&mut self, key: &str) -> bool {
-        if let Some(at) = self.slots.iter().position(|slot| slot.key == key) {
-            let Slot { start, end, .. } = self.slots.remove(at);
-            self.bytes.drain(start..end);
-            for later in &mut self.slots[at..] {
-                later.start -= end - start;
-                later.end -= end - start;
-            }
-        } else if self.slots.len() >= self.max_count {
-            self.drop_one();
-            return false;
-        }
-        true
-    }
-
-    /// Counts an attribute that is not kept.
-    pub(crate) fn drop_one(&mut self) {
-        self.dropped = self.dropped.saturating_add(1);
-    }
-
-    /// The encoded fields.
-    pub(crate) fn encoded(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// How many attributes were not kept.
-    pub(crate) fn dropped(&self) -> u32 {
-        self.dropped
-    }
+/// Removes the attribute of this name from the run that begins at `from`; where it was, if there was one.
+pub(super) fn remove(buf: &mut Vec<u8>, from: usize, tag: u8, name: &str) -> Option<std::ops::Range<usize>> {
+    let mut fields = Fields::of(&buf[from..]);
+    let found = fields.find(|field| field.attribute_name(tag) == Some(name.as_bytes()))?;
+    let range = from + found.start..from + found.end;
+    buf.drain(range.clone());
+    Some(range)
 }

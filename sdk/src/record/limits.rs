@@ -12,6 +12,8 @@ pub(crate) struct Limits {
     pub(crate) links: usize,
     /// Attributes of an event.
     pub(crate) event_attributes: usize,
+    /// Attributes of a link.
+    pub(crate) link_attributes: usize,
     /// Bytes of a text: an attribute value, a name, a status message.
     pub(crate) text_bytes: usize,
 }
@@ -28,12 +30,14 @@ impl Default for Limits {
             events: Self::DEFAULT_COUNT,
             links: Self::DEFAULT_COUNT,
             event_attributes: Self::DEFAULT_COUNT,
+            link_attributes: Self::DEFAULT_COUNT,
             text_bytes: Self::DEFAULT_TEXT_BYTES,
         }
     }
 }
 
 /// The longest prefix of at most `max_bytes` that ends between two characters.
+#[inline]
 pub(crate) fn truncate(text: &str, max_bytes: usize) -> &str {
-    &text[..text.floor_char_boundary(max_bytes)]
+    if text.len() <= max_bytes { text } else { &text[..text.floor_char_boundary(max_bytes)] }
 }

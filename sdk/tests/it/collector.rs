@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::body::Body;
+use tonic::codec::CompressionEncoding;
 use tonic::codegen::Service;
 use tonic::server::{Grpc, NamedService, UnaryService};
 use tonic::{Request, Response, Status};
@@ -48,6 +49,15 @@ impl Collector {
     }
 
     pub(crate) fn serve(listener: TcpListener) -> Self {
+        Self::serve_by(listener, tonic::transport::Server::builder())
+    }
+
+    #[cfg(feature = "tls")]
+    pub(crate) fn serve_tls(listener: TcpListener, tls: tonic::transport::ServerTlsConfig) -> Self {
+        Self::serve_by(listener, tonic::transport::Server::builder().tls_config(tls).unwrap())
+    }
+
+    fn serve_by(listener: TcpListener, mut server: tonic::transport::Server) -> Self {
         let state = State {
             received: Mutex::default(),
             metadata: Mutex::default(),
@@ -56,11 +66,7 @@ impl Collector {
         };
         let collector = Self { address: listener.local_addr().unwrap(), state: Arc::new(state) };
         let service = TraceService(collector.state.clone());
-        tokio::spawn(
-            tonic::transport::Server::builder()
-                .add_service(service)
-                .serve_with_incoming(TcpListenerStream::new(listener)),
-        );
+        tokio::spawn(server.add_service(service).serve_with_incoming(TcpListenerStream::new(listener)));
         collector
     }
 
@@ -116,7 +122,8 @@ impl Service<http::Request<Body>> for TraceService {
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         assert_eq!(request.uri().path(), trace_service::EXPORT_PATH);
         let service = self.clone();
-        Box::pin(async { Ok(Grpc::new(RawCodec).unary(service, request).await) })
+        let mut grpc = Grpc::new(RawCodec).accept_compressed(CompressionEncoding::Gzip);
+        Box::pin(async move { Ok(grpc.unary(service, request).await) })
     }
 }
 

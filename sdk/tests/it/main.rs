@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod attribute;
+mod carrying;
 mod collector;
 mod exporter;
 #[cfg(feature = "tonic")]
@@ -9,6 +11,9 @@ mod grpc;
 #[cfg(all(feature = "axum", feature = "reqwest"))]
 mod http;
 mod messaging;
+mod own_spans;
 mod spans;
 mod tasks;
+#[cfg(feature = "tls")]
+mod transport;
 mod tree;

@@ -1,0 +1,32 @@
+//! As the SDK's module of this name, with loom's types.
+
+use loom::cell::UnsafeCell;
+pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
+pub(crate) use loom::sync::{Arc, Mutex};
+
+/// Bytes that two threads use: loom watches each of them.
+pub(crate) struct Shared(Vec<UnsafeCell<u8>>);
+
+// SAFETY: as in the SDK; here loom checks it.
+#[allow(unsafe_code)]
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    pub(crate) fn new(len: usize) -> Self {
+        Self((0..len).map(|_| UnsafeCell::new(0)).collect())
+    }
+
+    #[allow(unsafe_code)]
+    pub(crate) unsafe fn write(&self, at: usize, bytes: &[u8]) {
+        for (cell, byte) in self.0[at..at + bytes.len()].iter().zip(bytes) {
+            // SAFETY: the caller promises that no other thread uses the byte; loom fails the test when one does.
+            cell.with_mut(|cell| unsafe { *cell = *byte });
+        }
+    }
+
+    #[allow(unsafe_code)]
+    pub(crate) unsafe fn read(&self, at: usize, len: usize, out: &mut Vec<u8>) {
+        // SAFETY: the caller promises that no other thread writes the byte; loom fails the test when one does.
+        out.extend(self.0[at..at + len].iter().map(|cell| cell.with(|cell| unsafe { *cell })));
+    }
+}

@@ -1,0 +1,228 @@
+//! What a thread has of its own: the stack of what is entered, and what recording needs.
+//!
+//! Entered spans and entered contexts share one stack, so that "current" has one meaning; each entry is removed by its own key,
+//! so that guards dropped out of order neither restore a stale context nor leave one behind.
+
+use std::cell::RefCell;
+use std::num::NonZeroU64;
+use std::sync::Arc;
+
+use super::Context;
+use crate::record::{Local, Recording};
+
+pub(crate) struct Thread {
+    pub(crate) stack: Stack,
+    pub(crate) local: Local,
+}
+
+thread_local! {
+    // One for all: looking at a thread-local costs more than what is done with it.
+    static THREAD: RefCell<Thread> = const { RefCell::new(Thread { stack: Stack::new(), local: Local::new() }) };
+}
+
+/// `None` while the thread is being torn down. The function must not call out: the thread is borrowed.
+#[inline]
+pub(crate) fn with<T>(f: impl FnOnce(&mut Thread) -> T) -> Option<T> {
+    THREAD.try_with(|thread| f(&mut thread.borrow_mut())).ok()
+}
+
+/// A span that was opened. Small, as it is moved about.
+pub(crate) enum Opened {
+    /// It is recorded, here.
+    Recorded(Box<Recording>),
+    /// It is not recorded: not sampled, or there is no SDK. Nor are the spans below it, which share its context: nobody will
+    /// tell them apart.
+    Shared(Arc<Context>),
+    /// Nor is there any context.
+    Nothing,
+}
+
+impl Opened {
+    /// Carries a context without recording anything.
+    #[cold]
+    pub(crate) fn carrier(context: &Context) -> Self {
+        if context.is_empty() { Self::Nothing } else { Self::Shared(Arc::new(context.clone())) }
+    }
+
+    #[inline]
+    pub(crate) fn context(&self) -> &Context {
+        match self {
+            Self::Recorded(recording) => recording.context(),
+            Self::Shared(context) => context,
+            Self::Nothing => &Context::EMPTY,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn recording_mut(&mut self) -> Option<&mut Recording> {
+        match self {
+            Self::Recorded(recording) => Some(recording),
+            _ => None,
+        }
+    }
+
+    /// Takes the recording out; the context stays.
+    #[cfg(any(test, feature = "http", feature = "reqwest"))]
+    pub(crate) fn take_recording(&mut self) -> Option<Box<Recording>> {
+        let rest = match self {
+            Self::Recorded(recording) => Self::Shared(Arc::new(recording.context().clone())),
+            _ => return None,
+        };
+        match std::mem::replace(self, rest) {
+            Self::Recorded(recording) => Some(recording),
+            _ => None,
+        }
+    }
+
+    /// The same context, for an entry that is not the recording's own.
+    #[inline]
+    pub(crate) fn share(&self) -> Place {
+        match self {
+            Self::Recorded(recording) => Place::Plain(recording.context().clone()),
+            Self::Shared(context) => Place::Shared(context.clone()),
+            Self::Nothing => Place::Plain(Context::EMPTY),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn into_place(self) -> Place {
+        match self {
+            Self::Recorded(recording) => Place::Recorded(recording),
+            Self::Shared(context) => Place::Shared(context),
+            Self::Nothing => Place::Plain(Context::EMPTY),
+        }
+    }
+}
+
+/// What a span or an entry of the stack stands for.
+pub(crate) enum Place {
+    /// It is recorded, here.
+    Recorded(Box<Recording>),
+    /// It is not recorded; see [`Opened::Shared`].
+    Shared(Arc<Context>),
+    /// A context that was entered, or that of a span which is recorded elsewhere or has ended.
+    Plain(Context),
+}
+
+impl Place {
+    #[inline]
+    pub(crate) fn context(&self) -> &Context {
+        match self {
+            Self::Recorded(recording) => recording.context(),
+            Self::Shared(context) => context,
+            Self::Plain(context) => context,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn recording_mut(&mut self) -> Option<&mut Recording> {
+        match self {
+            Self::Recorded(recording) => Some(recording),
+            _ => None,
+        }
+    }
+
+    /// Takes the recording out; the context stays.
+    pub(crate) fn take_recording(&mut self) -> Option<Box<Recording>> {
+        let rest = match self {
+            Self::Recorded(recording) => Self::Plain(recording.context().clone()),
+            _ => return None,
+        };
+        match std::mem::replace(self, rest) {
+            Self::Recorded(recording) => Some(recording),
+            _ => None,
+        }
+    }
+}
+
+/// What is entered, innermost last.
+pub(crate) struct Stack {
+    entries: Vec<Entry>,
+    next_guard: NonZeroU64,
+}
+
+pub(crate) struct Entry {
+    pub(crate) key: Key,
+    pub(crate) place: Place,
+}
+
+/// Which entry it is: a guard's, by its number, or that of a `tracing` span, by who records it and its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Key {
+    /// Address of the recorder; zero for a guard.
+    recorder: usize,
+    id: u64,
+}
+
+/// Which guard it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct GuardKey(NonZeroU64);
+
+impl From<GuardKey> for Key {
+    #[inline]
+    fn from(GuardKey(id): GuardKey) -> Self {
+        Self { recorder: 0, id: id.get() }
+    }
+}
+
+impl Key {
+    pub(crate) const fn of_span(recorder: usize, id: u64) -> Self {
+        Self { recorder, id }
+    }
+
+    /// The id of a span of this recorder.
+    pub(crate) fn span_of(self, recorder: usize) -> Option<u64> {
+        (self.recorder == recorder).then_some(self.id)
+    }
+}
+
+impl Stack {
+    const fn new() -> Self {
+        Self { entries: Vec::new(), next_guard: NonZeroU64::MIN }
+    }
+
+    /// The innermost context; the empty one where nothing is entered.
+    #[inline]
+    pub(crate) fn current(&self) -> &Context {
+        self.innermost().map_or(&Context::EMPTY, Place::context)
+    }
+
+    /// What was entered last.
+    #[inline]
+    pub(crate) fn innermost(&self) -> Option<&Place> {
+        self.entries.last().map(|entry| &entry.place)
+    }
+
+    /// What is entered, innermost first.
+    pub(crate) fn entries_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+        self.entries.iter_mut().rev()
+    }
+
+    /// Enters with a key of its own.
+    #[inline]
+    pub(crate) fn enter(&mut self, place: Place) -> GuardKey {
+        let key = GuardKey(self.next_guard);
+        self.next_guard = self.next_guard.saturating_add(1);
+        self.entries.push(Entry { key: key.into(), place });
+        key
+    }
+
+    #[inline]
+    pub(crate) fn enter_span(&mut self, key: Key, place: Place) {
+        self.entries.push(Entry { key, place });
+    }
+
+    #[inline]
+    pub(crate) fn leave(&mut self, key: Key) -> Option<Place> {
+        if let Some(last) = self.entries.pop_if(|last| last.key == key) {
+            return Some(last.place);
+        }
+        let at = self.entries.iter().rposition(|entry| entry.key == key)?;
+        Some(self.entries.remove(at).place)
+    }
+
+    /// The entry of this key.
+    pub(crate) fn entry_mut(&mut self, key: Key) -> Option<&mut Entry> {
+        self.entries_mut().find(|entry| entry.key == key)
+    }
+}

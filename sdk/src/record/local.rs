@@ -1,0 +1,209 @@
+//! What a thread has of its own, so that a span costs neither a lock nor an allocation: random numbers, recordings to reuse,
+//! the segment that its finished spans go into.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use laneway_proto::{SpanId, TraceId};
+use rand::Rng;
+use rand::rngs::SmallRng;
+
+use super::Core;
+use super::draft::{Draft, KEPT_BYTES};
+use super::span::Recording;
+use crate::exporter::{SEGMENT_BYTES, Sender};
+
+/// Recordings that a thread keeps; beyond it, half of them go to the depot.
+const MAX_STOCK: usize = 32;
+const HALF_STOCK: usize = MAX_STOCK / 2;
+/// Drafts that a thread keeps: events nest only where formatting one traces another.
+const MAX_DRAFTS: usize = 4;
+
+/// What a thread holds while it is idle: its segment, and recordings with their buffers.
+const _: () = assert!(
+    SEGMENT_BYTES + (MAX_STOCK + 1) * (size_of::<Recording>() + KEPT_BYTES) + MAX_DRAFTS * KEPT_BYTES
+        <= 64 * 1024,
+    "the documentation promises less than 64 KiB"
+);
+
+pub(crate) struct Local {
+    trace_ids: Option<SmallRng>,
+    span_ids: u64,
+    /// This thread's default SDK, where it has one of its own; the inner `None` is none at all.
+    pub(super) default: Option<Option<Arc<Core>>>,
+    /// The way to the queue of each SDK that this thread has used; nearly always one.
+    outlets: Vec<Outlet>,
+    drafts: Vec<Draft>,
+    /// The block of span numbers that this thread gives out of: the next one, and the first that is not in it.
+    numbers: (u64, u64),
+}
+
+/// This thread's way to the queue of one SDK.
+pub(super) struct Outlet {
+    core: Arc<Core>,
+    sender: Sender,
+    #[allow(
+        clippy::vec_box,
+        reason = "a recording is a few hundred bytes, and is moved around while it is open"
+    )]
+    stock: Vec<Box<Recording>>,
+}
+
+impl Local {
+    pub(crate) const fn new() -> Self {
+        Self {
+            trace_ids: None,
+            span_ids: 0,
+            default: None,
+            outlets: Vec::new(),
+            drafts: Vec::new(),
+            numbers: (0, 0),
+        }
+    }
+
+    #[cold]
+    pub(super) fn scoped_default(&self) -> Option<Arc<Core>> {
+        self.default.clone().flatten()
+    }
+
+    /// Unique within its trace, which is all that a span id must be: 64 bits of Wyrand, which begins at a random state.
+    #[inline]
+    pub(super) fn span_id(&mut self) -> SpanId {
+        loop {
+            if self.span_ids == 0 {
+                self.seed();
+            }
+            self.span_ids = self.span_ids.wrapping_add(0xa076_1d64_78bd_642f);
+            let product = u128::from(self.span_ids) * u128::from(self.span_ids ^ 0xe703_7ed1_a0b4_28db);
+            let id = (product >> 64) as u64 ^ product as u64;
+            if let Some(id) = SpanId::from_bytes(id.to_ne_bytes()) {
+                return id;
+            }
+        }
+    }
+
+    #[cold]
+    fn seed(&mut self) {
+        self.span_ids = rand::random();
+    }
+
+    /// From a generator that is seeded by the operating system: no two threads or processes begin alike.
+    pub(super) fn trace_id(&mut self) -> TraceId {
+        let rng = self.trace_ids.get_or_insert_with(rand::make_rng);
+        loop {
+            let random = u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64());
+            if let Some(id) = TraceId::from_bytes(random.to_ne_bytes()) {
+                return id;
+            }
+        }
+    }
+
+    #[inline]
+    /// A number that no other span of the process has.
+    pub(crate) fn next_span_number(&mut self) -> u64 {
+        if self.numbers.0 == self.numbers.1 {
+            self.reserve_numbers();
+        }
+        let number = self.numbers.0;
+        self.numbers.0 += 1;
+        number
+    }
+
+    /// A block at a time: threads that count together would wait for each other at every span.
+    #[cold]
+    fn reserve_numbers(&mut self) {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        const BLOCK: u64 = 1024;
+        let first = NEXT.fetch_add(BLOCK, Ordering::Relaxed);
+        self.numbers = (first, first + BLOCK);
+    }
+
+    #[inline]
+    pub(super) fn outlet(&mut self, core: &Arc<Core>) -> &mut Outlet {
+        let at = self.position(Arc::as_ptr(core).addr()).unwrap_or_else(|| self.open(core));
+        &mut self.outlets[at]
+    }
+
+    /// Ends a span now and puts it on its way.
+    #[inline(always)]
+    pub(crate) fn finish(&mut self, recording: Box<Recording>) {
+        match self.position(recording.core_address()) {
+            Some(at) => self.outlets[at].finish(recording),
+            None => self.finish_elsewhere(recording),
+        }
+    }
+
+    #[cold]
+    fn finish_elsewhere(&mut self, recording: Box<Recording>) {
+        // It was opened on another thread; unless its SDK is gone.
+        if let Some(core) = recording.core().upgrade() {
+            self.outlet(&core).finish(recording);
+        }
+    }
+
+    #[inline]
+    fn position(&self, core: usize) -> Option<usize> {
+        let is_wanted = |outlet: &Outlet| Arc::as_ptr(&outlet.core).addr() == core;
+        // Nearly always there is one only.
+        if self.outlets.first().is_some_and(is_wanted) { Some(0) } else { self.search(core) }
+    }
+
+    #[cold]
+    fn search(&self, core: usize) -> Option<usize> {
+        self.outlets.iter().position(|outlet| Arc::as_ptr(&outlet.core).addr() == core)
+    }
+
+    #[cold]
+    fn open(&mut self, core: &Arc<Core>) -> usize {
+        // Those that were shut down since are not needed any more.
+        self.outlets.retain(|outlet| !outlet.core.queue.is_closed());
+        let sender = Sender::new(core.queue.clone());
+        self.outlets.push(Outlet { core: core.clone(), sender, stock: Vec::new() });
+        self.outlets.len() - 1
+    }
+
+    /// An empty draft.
+    pub(crate) fn draft(&mut self) -> Draft {
+        self.drafts.pop().unwrap_or_default()
+    }
+
+    /// Takes a draft back.
+    pub(crate) fn keep_draft(&mut self, mut draft: Draft) {
+        if self.drafts.len() < MAX_DRAFTS {
+            draft.clear();
+            self.drafts.push(draft);
+        }
+    }
+}
+
+impl Outlet {
+    /// An empty recording.
+    #[inline]
+    pub(super) fn recording(&mut self) -> Box<Recording> {
+        self.stock.pop().unwrap_or_else(|| self.restock())
+    }
+
+    #[cold]
+    fn restock(&mut self) -> Box<Recording> {
+        self.core.depot.take(&mut self.stock, HALF_STOCK);
+        self.stock.pop().unwrap_or_else(|| Box::new(Recording::new(&self.core)))
+    }
+
+    #[inline(always)]
+    fn finish(&mut self, mut recording: Box<Recording>) {
+        recording.end(self.core.clock.unix_ns_since(recording.start()));
+        self.sender.send(recording.encoded());
+        recording.reset();
+        self.stock.push(recording);
+        if self.stock.len() > MAX_STOCK {
+            self.core.depot.give(&mut self.stock, HALF_STOCK);
+        }
+    }
+}
+
+impl Drop for Outlet {
+    /// What the thread leaves behind is of use to others.
+    fn drop(&mut self) {
+        self.core.depot.give(&mut self.stock, 0);
+    }
+}

@@ -1,0 +1,49 @@
+//! What segments and the depot synchronise with. Their model tests (`sdk/loom`) put loom's types in the place of these.
+
+pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
+pub(crate) use std::sync::{Arc, Mutex};
+
+use std::cell::UnsafeCell;
+
+/// Bytes that two threads use, each its own part of them.
+pub(crate) struct Shared(Box<[UnsafeCell<u8>]>);
+
+// SAFETY: every access goes through the two unsafe functions below, whose callers promise that no byte is written while
+// another thread reads or writes it.
+#[allow(unsafe_code)]
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    /// Zeros.
+    pub(crate) fn new(len: usize) -> Self {
+        Self((0..len).map(|_| UnsafeCell::new(0)).collect())
+    }
+
+    /// Copies `bytes` to `at`.
+    ///
+    /// # Safety
+    /// The range is within the bytes, and no other thread reads or writes it meanwhile.
+    #[allow(unsafe_code)]
+    pub(crate) unsafe fn write(&self, at: usize, bytes: &[u8]) {
+        debug_assert!(at + bytes.len() <= self.0.len());
+        // SAFETY: the caller promises that the range is in bounds and not used by others; `bytes` is borrowed and so cannot
+        // overlap with cells that are only reachable here. An `UnsafeCell<u8>` has the layout of its `u8`.
+        unsafe {
+            let start = UnsafeCell::raw_get(self.0.as_ptr().add(at));
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), start, bytes.len());
+        }
+    }
+
+    /// Appends `len` bytes from `at` to `out`.
+    ///
+    /// # Safety
+    /// The range is within the bytes, and no other thread writes it meanwhile.
+    #[allow(unsafe_code)]
+    pub(crate) unsafe fn read(&self, at: usize, len: usize, out: &mut Vec<u8>) {
+        debug_assert!(at + len <= self.0.len());
+        // SAFETY: the caller promises that the range is in bounds and that nobody writes it while the slice lives, which is for
+        // this copy.
+        let bytes = unsafe { std::slice::from_raw_parts(UnsafeCell::raw_get(self.0.as_ptr().add(at)), len) };
+        out.extend_from_slice(bytes);
+    }
+}
