@@ -1,5 +1,8 @@
 //! Killed at any instant, nothing acknowledged is lost, and a restart counts nothing twice.
 
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use laneway_e2e::{Laneway, load};
@@ -9,52 +12,98 @@ use tempfile::TempDir;
 
 use crate::load::counted_spans;
 
-const KILLS: u64 = 20;
+const KILLS: u64 = 200;
+/// So many kills lie between two looks at what was acknowledged meanwhile. All of it is looked at in the end.
+const KILLS_PER_CHECK: u64 = 20;
+const SEGMENT_SPANS: u64 = 1_000;
 const SEED: u64 = 20_260_915;
+
+/// What the runs of the load generator said.
+#[derive(Default)]
+struct Sent {
+    acked: u64,
+    unanswered: u64,
+    /// Runs of which something was acknowledged before the kill.
+    loaded_runs: u64,
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_before_a_kill_is_there_exactly_once() {
     let dir = TempDir::new().unwrap();
     // Small segments, so that kills also come while parts are written and merged and the log moves on.
     let config = dir.path().join("laneway.toml");
-    std::fs::write(&config, "[segment]\nmax_spans = 1500\n[merge]\nmax_cpu_percent = 100\n").unwrap();
-    let data_dir = dir.path().join("data");
+    let small = format!("[segment]\nmax_spans = {SEGMENT_SPANS}\n[merge]\nmax_cpu_percent = 100\n");
+    std::fs::write(&config, small).unwrap();
     let mut rng = StdRng::seed_from_u64(SEED);
-    let mut server = Laneway::start(&data_dir, &["--config", config.to_str().unwrap()]).await;
-    let (mut acked, mut unanswered) = (0, 0);
-    for kill in 0..KILLS {
-        let samples = dir.path().join(format!("samples-{kill}"));
-        let samples = format!("--sample-traces 1000000 --samples {}", samples.display());
+    let mut server = Laneway::start(&dir.path().join("data"), &["--config", config.to_str().unwrap()]).await;
+    let [of_run, since_check, all] = ["run", "since-check", "all"].map(|name| dir.path().join(name));
+    let mut sent = Sent::default();
+    for kill in 1..=KILLS {
         let protocol = if kill % 2 == 0 { "grpc" } else { "http" };
-        let after = Duration::from_micros(rng.random_range(300_000..1_200_000));
-        let flags =
-            format!("--spans 1000000 --rate 12000 --batch 250 --seed {kill} --stop-on-disconnect {samples}");
+        let flags = format!(
+            "--spans 1000000 --rate 6000 --batch 200 --seed {kill} --spans-per-trace 40-80 --stop-on-disconnect --sample-traces 1000000 --samples {}",
+            of_run.display()
+        );
         let loading = load::command(&server, protocol, &flags).spawn().unwrap();
+        first_acknowledgement(&server).await;
+        let after = Duration::from_micros(rng.random_range(0..400_000));
         tokio::time::sleep(after).await;
         let stopped = server.kill9().await;
         let (_, report) = load::report(&loading.wait_with_output().await.unwrap());
         assert_eq!(report.spans_refused, 0, "kill {kill} after {after:?}: {report:?}");
-        acked += report.spans_acked;
-        unanswered += report.spans_unanswered;
+        sent.acked += report.spans_acked;
+        sent.unanswered += report.spans_unanswered;
+        sent.loaded_runs += u64::from(report.spans_acked > 0);
+        append(&of_run, &since_check);
 
+        // Recovery is interrupted too, once in a while.
+        if kill % 4 == 0 {
+            stopped.kill9_while_starting(Duration::from_micros(rng.random_range(1_000..60_000))).await;
+        }
         server = stopped.start().await;
-        let (complete, found) = load::run(&server, protocol, &format!("--spans 0 --verify {samples}")).await;
-        assert!(complete && found.duplicate == 0, "kill {kill} after {after:?}: {report:?} {found:?}");
+        if kill % KILLS_PER_CHECK == 0 {
+            assert_found(&server, &since_check, kill).await;
+            append(&since_check, &all);
+            std::fs::remove_file(&since_check).unwrap();
+        }
     }
     assert!(
-        acked > 20_000 && unanswered > 0,
-        "the kills missed the load: {acked} acked, {unanswered} unanswered"
+        sent.loaded_runs > KILLS * 9 / 10 && sent.unanswered > 0,
+        "the kills missed the load: {} runs, {} unanswered",
+        sent.loaded_runs,
+        sent.unanswered
     );
+    assert_found(&server, &all, KILLS).await;
     let stored = counted_spans(&server).await;
     assert!(
-        (acked..=acked + unanswered).contains(&stored),
-        "{stored} stored, {acked} acked, {unanswered} unanswered"
+        (sent.acked..=sent.acked + sent.unanswered).contains(&stored),
+        "{stored} stored, {} acked, {} unanswered",
+        sent.acked,
+        sent.unanswered
     );
-    assert!(
-        server.metric("laneway_store_parts").await < f64::from(u32::try_from(acked).unwrap()) / 1500.0,
-        "nothing was merged"
-    );
+    let parts = server.metric("laneway_store_parts").await;
+    assert!(parts < (sent.acked / SEGMENT_SPANS) as f64 / 2.0, "nothing was merged: {parts} parts");
+    assert_eq!(server.metric("laneway_store_parts_in_quarantine").await, 0.0);
     // A clean end and start changes nothing either.
     let server = server.restart().await;
     assert_eq!(counted_spans(&server).await, stored);
+}
+
+/// Waits until the load has something to lose.
+async fn first_acknowledgement(server: &Laneway) {
+    while server.metric("laneway_store_accepted_spans_total").await == 0.0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Everything of these samples is in the store, once.
+async fn assert_found(server: &Laneway, samples: &Path, kill: u64) {
+    let flags = format!("--spans 0 --verify --samples {}", samples.display());
+    let (complete, found) = load::run(server, "http", &flags).await;
+    assert!(complete && found.duplicate == 0, "after kill {kill}: {found:?}");
+}
+
+fn append(from: &Path, to: &Path) {
+    let mut to = OpenOptions::new().create(true).append(true).open(to).unwrap();
+    io::copy(&mut File::open(from).unwrap(), &mut to).unwrap();
 }

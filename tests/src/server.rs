@@ -47,18 +47,7 @@ impl Laneway {
 
     /// Starts another command that serves, such as `demo`.
     pub async fn start_command(command: &'static str, data_dir: &Path, extra: &[&str]) -> Self {
-        let extra: Vec<String> = extra.iter().map(|arg| (*arg).to_owned()).collect();
-        let mut args = vec![command, "--data-dir", data_dir.to_str().unwrap()];
-        for listener in ["--otlp-grpc", "--otlp-http", "--http"] {
-            args.extend([listener, "127.0.0.1:0"]);
-        }
-        args.extend(extra.iter().map(String::as_str));
-        let mut child = Command::from(binary::command(&args))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("the binary can be started");
+        let mut child = spawn(command, data_dir, extra);
 
         let stderr = Arc::new(Mutex::new(String::new()));
         let log = Arc::clone(&stderr);
@@ -73,7 +62,7 @@ impl Laneway {
                 collected.await.unwrap();
             }
             panic!(
-                "no ready line but {ready:?}\nargs: {args:?}\nstandard error:\n{}",
+                "no ready line but {ready:?}\nflags: {extra:?}\nstandard error:\n{}",
                 stderr.lock().unwrap()
             );
         };
@@ -84,6 +73,7 @@ impl Laneway {
             std::mem::take(&mut *rest.lock().unwrap())
         });
         let (data_dir, client) = (data_dir.to_owned(), reqwest::Client::new());
+        let extra = extra.iter().map(|arg| (*arg).to_owned()).collect();
         Self { http, otlp_grpc, otlp_http, child, stdout, stderr, command, data_dir, extra, client }
     }
 
@@ -203,6 +193,26 @@ impl Stopped {
         let extra: Vec<&str> = self.extra.iter().map(String::as_str).collect();
         Laneway::start_command(self.command, &self.data_dir, &extra).await
     }
+
+    /// Starts it, and ends it with SIGKILL so long afterwards, whether it was ready by then or not.
+    pub async fn kill9_while_starting(&self, after: Duration) {
+        let extra: Vec<&str> = self.extra.iter().map(String::as_str).collect();
+        let mut child = spawn(self.command, &self.data_dir, &extra);
+        tokio::time::sleep(after).await;
+        child.kill().await.unwrap();
+    }
+}
+
+/// Starts the process, on free ports.
+fn spawn(command: &str, data_dir: &Path, extra: &[&str]) -> Child {
+    let mut args = vec![command, "--data-dir", data_dir.to_str().unwrap()];
+    for listener in ["--otlp-grpc", "--otlp-http", "--http"] {
+        args.extend([listener, "127.0.0.1:0"]);
+    }
+    args.extend(extra);
+    let mut command = Command::from(binary::command(&args));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command.spawn().expect("the binary can be started")
 }
 
 /// The addresses of `laneway ready http=ADDR otlp_grpc=ADDR otlp_http=ADDR`.
