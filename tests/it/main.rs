@@ -9,6 +9,7 @@ mod demo;
 mod jaeger_fixtures;
 mod lifecycle;
 mod load;
+mod outside_readers;
 mod parity;
 mod python_sdk;
 mod signals;

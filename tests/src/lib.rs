@@ -2,7 +2,7 @@
 //!
 //! - [`Laneway`]: a running server.
 //! - [`load`]: `laneway load`, and what it reports.
-//! - [`python`]: OpenTelemetry's own SDK.
+//! - [`python`]: OpenTelemetry's own SDK, and engines that read Parquet.
 //! - [`otlp`]: spans as the official structs have them, whatever grouped them on their way.
 //!
 //! Everything panics with what one needs to know, since nothing but tests uses it.

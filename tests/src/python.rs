@@ -1,4 +1,4 @@
-//! OpenTelemetry's own Python SDK, as the scripts in `tests/python` use it.
+//! Programs of others in Python, as the scripts in `tests/python` use them: OpenTelemetry's SDK, DuckDB, ClickHouse.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use crate::step::Steps;
 
-/// Installs OpenTelemetry's Python SDK into the target directory, unless it is there, and returns the interpreter.
+/// Installs what the tests' scripts need into the target directory, unless it is there, and returns the interpreter.
 pub(crate) fn install(steps: &mut Steps) -> anyhow::Result<PathBuf> {
     let scripts = steps.root().join("tests/python");
     let environment = steps.target().join("python");
@@ -18,7 +18,7 @@ pub(crate) fn install(steps: &mut Steps) -> anyhow::Result<PathBuf> {
     if !same_contents(&installed, &requirements)? {
         let mut command = Command::new("python3");
         command.arg(scripts.join("environment.py")).arg(&environment).arg(&requirements);
-        steps.run("install OpenTelemetry's Python SDK", command)?;
+        steps.run("install the Python packages of the tests", command)?;
         std::fs::copy(&requirements, &installed)
             .with_context(|| format!("cannot write {}", installed.display()))?;
     }
