@@ -8,7 +8,11 @@ pub(crate) mod arbitrary;
 mod builder;
 mod memory;
 #[cfg(test)]
+mod random;
+#[cfg(test)]
 mod tests;
 
 pub use builder::{AttributeValue, EPOCH_UNIX_NS, SpanBuilder, attribute, span};
 pub use memory::MemoryStore;
+#[cfg(test)]
+pub(crate) use random::{Random, damaged};

@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 
 use super::fs::{DirEntry, File, Fs};
 use super::staging::BLOCK_BYTES;
+use crate::testing::Random;
 
 const SECTOR: usize = 512;
 
@@ -71,23 +72,6 @@ pub(crate) struct FaultFile {
     inode: usize,
     writable: bool,
     direct: AtomicBool,
-}
-
-/// A small deterministic generator (Marsaglia's xorshift64).
-#[derive(Debug)]
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed | 1)
-    }
-
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) as usize % bound.max(1)
-    }
 }
 
 impl FaultFs {

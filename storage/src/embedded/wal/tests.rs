@@ -1,6 +1,7 @@
 //! Tests of the write-ahead log. All but one run on the file system of [`fault`](super::fault).
 
 mod damage;
+mod fuzz;
 mod golden;
 mod lifecycle;
 mod model;
@@ -8,8 +9,9 @@ mod writing;
 
 use std::path::Path;
 
-use super::fault::{FaultFs, Random};
+use super::fault::FaultFs;
 use super::{Fs, Record, ReplayEnd, WalDir, WalFile, WalOptions};
+use crate::testing::Random;
 
 /// A disk and the directory of logs on it.
 struct Bench {

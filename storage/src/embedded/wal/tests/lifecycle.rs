@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use super::super::fault::{Call, Keep, Random};
+use super::super::fault::{Call, Keep};
 use super::super::{Fs, WalError, WalOptions};
 use super::{Bench, append_synced, payloads, plain, replay};
+use crate::testing::Random;
 
 fn names(bench: &Bench) -> Vec<String> {
     bench.fs.list(Path::new("wal")).unwrap().into_iter().map(|entry| entry.name).collect()

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::super::fault::{Call, FaultFs, Keep, Random};
+use super::super::fault::{Call, FaultFs, Keep};
 use super::super::{WalError, WalFile, WalOptions};
 use super::{Bench, append, payloads, replay};
+use crate::testing::Random;
 
 type Payload = Vec<u8>;
 

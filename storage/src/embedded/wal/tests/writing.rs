@@ -1,8 +1,9 @@
 use std::time::{Duration, Instant};
 
-use super::super::fault::{Call, Keep, Random};
+use super::super::fault::{Call, Keep};
 use super::super::{MAX_PAYLOAD_BYTES, OsFs, SyncMode, WalDir, WalError, WalOptions};
 use super::{Bench, append, append_synced, payloads, plain, replay};
+use crate::testing::Random;
 
 #[test]
 fn records_come_back_in_order_from_the_real_file_system() {

@@ -1,0 +1,88 @@
+//! Whatever happens to the files of a part, what is read is what was written, or an error.
+
+use super::*;
+use crate::query::SpanFilter;
+use crate::testing::{Random, damaged};
+
+const FILES: [&str; 3] = [META_FILE, INDEX_FILE, SPANS_FILE];
+const MUTATIONS_PER_FILE: usize = 400;
+
+/// Everything but ids.
+fn without_ids(spans: &[Span]) -> Vec<Span> {
+    let id = span("").build();
+    let masked = |span: &Span| Span {
+        trace_id: id.trace_id,
+        span_id: id.span_id,
+        parent_span_id: None,
+        ..span.clone()
+    };
+    spans.iter().map(masked).collect()
+}
+
+/// Opens a part whose file `name` is damaged, and reads it in every way.
+fn assert_true_or_error(dir: &Path, spans: &[Span], name: &str, damage: &dyn std::fmt::Display) {
+    let Ok(part) = open(dir) else { return };
+    if let Ok(read) = read_all(&part) {
+        // Ids that are read alone have no checksum; everything else has.
+        let is_id = name == SPANS_FILE && without_ids(&read) == without_ids(spans);
+        assert!(read == spans || is_id, "{name}, {damage}: something else is read");
+    }
+    let filter = SpanFilter::All(Vec::new());
+    for group in part.row_groups() {
+        let _ = group.candidates(&filter);
+        let _ = group.table();
+        for id in [1, 400, 100_000u128] {
+            let id = TraceId::from_bytes(id.to_be_bytes()).unwrap();
+            if let Ok(rows) = group.rows_of_trace(id) {
+                let _ = read(group, rows);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_cut_is_refused() {
+    let (dir, _) = part_of(&many_spans());
+    for name in FILES {
+        let path = dir.path().join(name);
+        let whole = std::fs::read(&path).unwrap();
+        for cut in [0, 1, whole.len() / 2, whole.len() - 1] {
+            std::fs::write(&path, &whole[..cut]).unwrap();
+            assert!(open(dir.path()).is_err(), "{name} cut to {cut} bytes");
+        }
+        std::fs::write(&path, &whole).unwrap();
+    }
+}
+
+#[test]
+fn flipped_bits_are_an_error_and_not_a_panic() {
+    let spans = many_spans();
+    let (dir, _) = part_of(&spans);
+    for name in FILES {
+        let path = dir.path().join(name);
+        let whole = std::fs::read(&path).unwrap();
+        for at in (0..whole.len()).step_by(whole.len() / 100 + 1) {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x55;
+            std::fs::write(&path, &bytes).unwrap();
+            assert_true_or_error(dir.path(), &spans, name, &format_args!("flipped at {at}"));
+        }
+        std::fs::write(&path, &whole).unwrap();
+    }
+}
+
+#[test]
+fn any_damage_is_an_error_and_not_a_panic() {
+    let spans = &many_spans()[..1_500];
+    let (dir, _) = part_in_groups(spans, 900);
+    let mut random = Random::new(20_261_124);
+    for name in FILES {
+        let path = dir.path().join(name);
+        let whole = std::fs::read(&path).unwrap();
+        for round in 0..MUTATIONS_PER_FILE {
+            std::fs::write(&path, damaged(&whole, &mut random)).unwrap();
+            assert_true_or_error(dir.path(), spans, name, &format_args!("round {round}"));
+        }
+        std::fs::write(&path, &whole).unwrap();
+    }
+}
