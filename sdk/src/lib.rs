@@ -14,6 +14,8 @@ pub mod log;
 pub mod messaging;
 pub mod propagation;
 mod record;
+#[cfg(feature = "redis")]
+pub mod redis;
 #[cfg(feature = "reqwest")]
 pub mod reqwest;
 mod sampler;

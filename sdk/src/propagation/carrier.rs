@@ -1,11 +1,14 @@
 //! What context is read from and written to: header maps of all kinds.
 
+mod messages;
+
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
 
 /// Headers to read a context from.
 ///
-/// Implemented for `http::HeaderMap` (feature `http`), tonic's metadata (feature `tonic`), and the usual
+/// Implemented for `http::HeaderMap` (feature `http`), tonic's metadata (feature `tonic`), the headers of `async-nats` (feature
+/// `nats`) and of `lapin` (feature `lapin`), and the usual
 /// collections of message headers, with values of `String`, `Vec<u8>`, `&[u8]`, `Bytes`, ...
 /// Names are compared without regard to case.
 pub trait Extract {

@@ -12,6 +12,8 @@ mod grpc;
 mod http;
 mod messaging;
 mod own_spans;
+#[cfg(feature = "redis")]
+mod redis;
 mod spans;
 mod tasks;
 #[cfg(feature = "tls")]
