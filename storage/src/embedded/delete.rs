@@ -67,7 +67,7 @@ fn rewrite(shared: &Shared, alone: &Alone<'_>, part: &SharedPart, what: &Deletio
     let unfinished = Unfinished::create(shared, id)?;
     let old = std::slice::from_ref(part);
     let mut batches = Batches::new(old, BATCH_ROWS);
-    let mut writer = PartWriter::create(&unfinished.0, batches.attributes())?;
+    let mut writer = PartWriter::create(&shared.disk, &unfinished.0, batches.attributes())?;
     while let Some(mut batch) = batches.next()? {
         let columns = &batch.columns;
         match what {

@@ -171,6 +171,9 @@ fn round(shared: &Shared) -> Duration {
     let alone = shared.maintenance.alone();
     quarantine::sweep(shared, &alone);
     retention::sweep(shared, &alone);
+    if !shared.options.merge.enabled {
+        return TICK;
+    }
     match merge::merge_next(shared, &alone) {
         Ok(merge::Outcome::Merged | merge::Outcome::GaveWay) => Duration::ZERO,
         Ok(merge::Outcome::NothingToDo) => TICK,

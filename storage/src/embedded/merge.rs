@@ -66,9 +66,6 @@ pub(super) enum Outcome {
 /// # Errors
 /// When a part cannot be read or written; then nothing has changed, and nothing is left behind.
 pub(super) fn merge_next(shared: &Shared, alone: &Alone<'_>) -> Result<Outcome, QueryError> {
-    if !shared.options.merge.enabled {
-        return Ok(Outcome::NothingToDo);
-    }
     let inputs = choose(shared);
     let (Some(first), Some(last)) = (inputs.first(), inputs.last()) else { return Ok(Outcome::NothingToDo) };
     // The merged part is about as large as its inputs, which stay until it is complete.
@@ -141,7 +138,7 @@ fn write(
     throttle: &Throttle,
 ) -> Result<Option<usize>, QueryError> {
     let mut batches = Batches::new(inputs, BATCH_ROWS);
-    let mut writer = PartWriter::create(&unfinished.0, batches.attributes())?;
+    let mut writer = PartWriter::create(&shared.disk, &unfinished.0, batches.attributes())?;
     let mut rows = 0;
     while let Some(batch) = batches.next()? {
         writer.push(&batch.columns, &batch.order)?;

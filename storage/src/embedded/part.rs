@@ -21,6 +21,7 @@ use crate::query::TimeRange;
 
 mod cache;
 mod chunk;
+mod disk;
 mod encoding;
 mod field;
 mod file;
@@ -43,8 +44,8 @@ mod traces;
 mod write;
 
 pub(super) use cache::Cache;
+pub(super) use disk::{Disk, sync_dir};
 pub(super) use field::{Field, Projection};
-pub(super) use file::sync_dir;
 pub(super) use group::{Candidates, RowGroup};
 pub(super) use meta::AttributeMeta;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use laneway_proto::otlp::reader::{ReadError, TracesRequest};
 
 use super::merge::{BATCH_ROWS, Batches};
-use super::part::{Cache, Part, PartId, PartWriter};
+use super::part::{Cache, Disk, Part, PartId, PartWriter};
 use super::segment::Segment;
 use crate::QueryError;
 
@@ -54,7 +54,7 @@ pub fn merge_parts(data_dir: &Path, to: &Path) -> Result<usize, QueryError> {
         }
     }
     let mut batches = Batches::new(&parts, BATCH_ROWS);
-    let mut writer = PartWriter::create(to, batches.attributes())?;
+    let mut writer = PartWriter::create(&Disk::default(), to, batches.attributes())?;
     let mut spans = 0;
     while let Some(batch) = batches.next()? {
         writer.push(&batch.columns, &batch.order)?;

@@ -37,14 +37,21 @@ impl Unfinished {
         }
     }
 
-    /// Gives a written and synced part its name, durably: the commit.
+    /// Gives a written and synced part its name, durably: the commit. After an error it has not got it.
     pub(super) fn commit(self, shared: &Shared, id: PartId) -> Result<Part, QueryError> {
         // What cannot be read must not replace what can.
-        drop(Part::open(&self.0, id, &shared.cache)?);
+        let part = Part::open(&self.0, id, &shared.cache)?;
         let target = part::dir_of(&shared.layout.parts, id);
-        fs::rename(&self.0, &target)?;
-        sync_dir(&shared.layout.parts)?;
-        Part::open(&target, id, &shared.cache)
+        shared.disk.rename(&self.0, &target)?;
+        if let Err(error) = shared.disk.sync_dir(&shared.layout.parts) {
+            // Nobody knows whether the name is durable, and a second sync might succeed without having written anything. So the part
+            // is taken back, and made once more; what it is made of is still there.
+            if let Err(stays) = fs::rename(&target, &self.0) {
+                shared.fail(&format!("a part that could not be synced cannot be removed either: {stays}"));
+            }
+            return Err(error.into());
+        }
+        Ok(part)
     }
 }
 

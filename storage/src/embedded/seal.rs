@@ -81,11 +81,7 @@ pub(super) fn seal_open(shared: &Shared) -> Result<(), AdminError> {
 }
 
 fn write_part(shared: &Shared, segment: &LiveSegment, id: PartId) -> Result<Part, QueryError> {
-    let target = part::dir_of(&shared.layout.parts, id);
-    if target.exists() {
-        return Part::open(&target, id, &shared.cache);
-    }
     let unfinished = Unfinished::create(shared, id)?;
-    part::write(segment.spans.read().columns(), &unfinished.0)?;
+    part::write(&shared.disk, segment.spans.read().columns(), &unfinished.0)?;
     unfinished.commit(shared, id)
 }

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::Options;
 use super::layout::Layout;
 use super::maintenance::Maintenance;
-use super::part::{Cache, SharedPart};
+use super::part::{Cache, Disk, SharedPart};
 use super::segment::Segment;
 use super::view::{LiveSegment, View};
 use super::wal::WalDir;
@@ -33,6 +33,8 @@ pub(super) struct Shared {
     pub(super) options: Options,
     pub(super) layout: Layout,
     pub(super) wal: WalDir,
+    /// Where parts are written to.
+    pub(super) disk: Disk,
     /// Of all parts.
     pub(super) cache: Arc<Cache>,
     pub(super) counters: Counters,
@@ -117,6 +119,7 @@ impl Shared {
             options,
             layout,
             wal,
+            disk: Disk::default(),
             cache,
             counters: Counters::default(),
             maintenance: Maintenance::default(),

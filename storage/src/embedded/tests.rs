@@ -18,6 +18,7 @@ use crate::testing::{MemoryStore, arbitrary, span};
 
 mod damage;
 mod disk_full;
+mod faults;
 mod fixture;
 pub(super) mod lifecycle;
 mod model;

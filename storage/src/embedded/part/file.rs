@@ -1,11 +1,12 @@
 //! The files of a part: positioned, checked reads; synced writes.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::corrupt;
+use super::disk::{Disk, NewFile};
 use super::meta::Section;
 use crate::QueryError;
 
@@ -106,15 +107,15 @@ impl Compressors {
 
 /// Writes `part.idx`, section by section.
 pub(super) struct IndexWriter {
-    file: BufWriter<File>,
+    file: BufWriter<NewFile>,
     offset: u64,
     compressor: zstd::bulk::Compressor<'static>,
 }
 
 impl IndexWriter {
-    pub(super) fn create(path: &Path) -> io::Result<Self> {
+    pub(super) fn create(disk: &Disk, path: &Path) -> io::Result<Self> {
         Ok(Self {
-            file: BufWriter::new(create(path)?),
+            file: BufWriter::new(disk.create(path)?),
             offset: 0,
             compressor: zstd::bulk::Compressor::new(ZSTD_LEVEL)?,
         })
@@ -139,14 +140,4 @@ impl IndexWriter {
     pub(super) fn finish(self) -> io::Result<()> {
         self.file.into_inner()?.sync_all()
     }
-}
-
-/// Creates a file that must not exist.
-pub(super) fn create(path: &Path) -> io::Result<File> {
-    fs::OpenOptions::new().write(true).create_new(true).open(path)
-}
-
-/// Makes the names in a directory durable.
-pub(in super::super) fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
 }

@@ -25,7 +25,7 @@ fn part_in_groups(spans: &[Span], rows: usize) -> (TempDir, Part) {
         .attributes
         .iter()
         .map(|column| AttributeMeta { key: column.key.clone(), kind: column.kind() });
-    let mut writer = PartWriter::create(dir.path(), attributes.collect()).unwrap();
+    let mut writer = PartWriter::create(&Disk::default(), dir.path(), attributes.collect()).unwrap();
     for rows in order(columns).chunks(rows) {
         writer.push(columns, rows).unwrap();
     }

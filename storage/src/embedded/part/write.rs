@@ -1,6 +1,5 @@
 //! Writing a part, row group by row group.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,8 +9,9 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 
 use super::super::columns::{Columns, resource, scope};
+use super::disk::{Disk, NewFile};
 use super::field::{Field, attribute_type};
-use super::file::{Compressors, IndexWriter, create, sync_dir};
+use super::file::{Compressors, IndexWriter};
 use super::meta::{AttributeMeta, PartMeta, RowGroupMeta};
 use super::order::order;
 use super::pages::PageIndex;
@@ -26,21 +26,22 @@ use group::{GroupWriter, Written};
 
 /// Writes a segment's spans as a part of one row group into an existing, empty directory, and syncs it. Equal spans (trace id,
 /// span id, start) are written once.
-pub(in super::super) fn write(columns: &Columns, dir: &Path) -> io::Result<()> {
+pub(in super::super) fn write(disk: &Disk, columns: &Columns, dir: &Path) -> io::Result<()> {
     let attributes = columns
         .attributes
         .iter()
         .map(|column| AttributeMeta { key: column.key.clone(), kind: column.kind() })
         .collect();
-    let mut writer = PartWriter::create(dir, attributes)?;
+    let mut writer = PartWriter::create(disk, dir, attributes)?;
     writer.push(columns, &order(columns))?;
     writer.finish()
 }
 
 /// A part that is being written into a directory.
 pub(in super::super) struct PartWriter {
+    disk: Disk,
     dir: PathBuf,
-    spans: SerializedFileWriter<File>,
+    spans: SerializedFileWriter<NewFile>,
     index: IndexWriter,
     compressors: Compressors,
     meta: PartMeta,
@@ -50,7 +51,11 @@ pub(in super::super) struct PartWriter {
 
 impl PartWriter {
     /// Begins a part with these attribute columns in an existing, empty directory.
-    pub(in super::super) fn create(dir: &Path, attributes: Vec<AttributeMeta>) -> io::Result<Self> {
+    pub(in super::super) fn create(
+        disk: &Disk,
+        dir: &Path,
+        attributes: Vec<AttributeMeta>,
+    ) -> io::Result<Self> {
         let fields = Field::ALL.iter().map(|field| field.parquet_type());
         let types = fields.chain(attributes.iter().map(attribute_type)).collect::<Result<Vec<_>, _>>();
         let types = types.map_err(io::Error::other)?;
@@ -60,12 +65,13 @@ impl PartWriter {
             .set_statistics_enabled(EnabledStatistics::None)
             .set_offset_index_disabled(true)
             .build();
-        let file = create(&dir.join(SPANS_FILE))?;
+        let file = disk.create(&dir.join(SPANS_FILE))?;
         let spans = SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties));
         Ok(Self {
+            disk: disk.clone(),
             dir: dir.to_owned(),
             spans: spans.map_err(io::Error::other)?,
-            index: IndexWriter::create(&dir.join(INDEX_FILE))?,
+            index: IndexWriter::create(disk, &dir.join(INDEX_FILE))?,
             compressors: Compressors::new()?,
             meta: PartMeta {
                 format: FORMAT,
@@ -142,10 +148,10 @@ impl PartWriter {
         self.spans.finish().map_err(io::Error::other)?;
         self.spans.inner().sync_all()?;
         self.index.finish()?;
-        let mut meta = create(&self.dir.join(META_FILE))?;
+        let mut meta = self.disk.create(&self.dir.join(META_FILE))?;
         io::Write::write_all(&mut meta, self.meta.to_text()?.as_bytes())?;
         meta.sync_all()?;
-        sync_dir(&self.dir)
+        self.disk.sync_dir(&self.dir)
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) fn part_dirs(data_dir: &Path) -> Vec<String> {
     names
 }
 
-fn all_spans(store: &EmbeddedStore) -> Vec<u64> {
+pub(super) fn all_spans(store: &EmbeddedStore) -> Vec<u64> {
     let view = store.shared.view();
     let mut spans = Vec::new();
     for part in &view.parts {
