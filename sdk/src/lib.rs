@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(tokio_unstable)]
+pub mod automatic;
 mod config;
 mod context;
 #[cfg(any(feature = "http", feature = "reqwest"))]
