@@ -39,7 +39,13 @@ pub(super) fn killed(data_dir: &Path) -> TempDir {
 
 pub(super) fn copy_dir(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+    let entries = match std::fs::read_dir(from) {
+        Ok(entries) => entries,
+        // A part in the making that got its name meanwhile. If `parts` was copied before, its log was too.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+        Err(error) => panic!("{}: {error}", from.display()),
+    };
+    for entry in entries.map(Result::unwrap) {
         let name = entry.file_name().into_string().unwrap();
         let target = to.join(&name);
         if name.starts_with("recycle-") || target.exists() {
