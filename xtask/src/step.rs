@@ -2,9 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+
+/// What takes longer hangs: it is ended, so that whoever waits learns which step it was. A slow machine takes half as long for the slowest.
+const LIMIT: Duration = Duration::from_secs(40 * 60);
 
 /// Runs steps from the root of the workspace.
 #[derive(Debug)]
@@ -51,14 +55,23 @@ impl Steps {
         self.run(name, command)
     }
 
-    /// Runs a command that must succeed.
+    /// Runs a command that must succeed, and end within [`LIMIT`].
     pub(crate) fn run(&mut self, name: &str, mut command: Command) -> anyhow::Result<()> {
         say(&format!("\n==> {name}"));
         let began = Instant::now();
-        let status = command
+        let mut child = command
             .current_dir(&self.root)
-            .status()
+            .spawn()
             .with_context(|| format!("{name}: cannot start {command:?}"))?;
+        let (ended, watch) = mpsc::channel::<()>();
+        let id = child.id();
+        let watchdog = std::thread::spawn(move || match watch.recv_timeout(LIMIT) {
+            Err(mpsc::RecvTimeoutError::Timeout) => end_with_descendants(id),
+            _ => Ok(()),
+        });
+        let status = child.wait()?;
+        drop(ended);
+        watchdog.join().map_err(|_| anyhow::anyhow!("the watchdog died"))??;
         let took = began.elapsed();
         let verdict = if status.success() { "ok" } else { "FAILED" };
         say(&format!("==> {name}: {verdict} in {:.1} s", took.as_secs_f64()));
@@ -75,6 +88,29 @@ impl Steps {
             }
         }
     }
+}
+
+/// Ends a process that hangs, and all that it started.
+fn end_with_descendants(id: u32) -> anyhow::Result<()> {
+    say(&format!("==> process {id} did not end within {} minutes", LIMIT.as_secs() / 60));
+    let listed = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output().context("ps cannot be started")?;
+    let listed = String::from_utf8(listed.stdout)?;
+    let processes: Vec<(u32, u32)> = listed
+        .lines()
+        .filter_map(|line| {
+            let mut columns = line.split_whitespace().map_while(|column| column.parse().ok());
+            Some((columns.next()?, columns.next()?))
+        })
+        .collect();
+    let mut family = vec![id];
+    let mut seen = 0;
+    while let Some(&parent) = family.get(seen) {
+        family.extend(processes.iter().filter(|(_, of)| *of == parent).map(|(process, _)| *process));
+        seen += 1;
+    }
+    let ids = family.iter().map(u32::to_string);
+    Command::new("kill").arg("-KILL").args(ids).status().context("kill cannot be started")?;
+    Ok(())
 }
 
 #[allow(clippy::print_stdout, reason = "a task runner tells its user what it does")]

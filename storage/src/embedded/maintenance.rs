@@ -1,7 +1,7 @@
 //! The thread that looks after parts: it quarantines, expires and merges them.
 //!
-//! Whoever replaces or removes parts does it [alone](Maintenance::alone). A merge takes long, so it gives way to all others; what it has
-//! done so far is thrown away. Sealing needs no such right: it only adds parts.
+//! Whoever replaces or removes parts does it [alone](Maintenance::alone). A merge takes long, so it gives way to all who are not of this
+//! thread; what it has done so far is thrown away. Sealing needs no such right: it only adds parts.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -63,6 +63,11 @@ impl Maintenance {
         let guard = self.alone.lock();
         self.waiting.fetch_sub(1, Ordering::Relaxed);
         guard
+    }
+
+    /// The same for whoever can wait: a merge that is under way does not give way to another one, or both would do so for ever.
+    pub(super) fn alone_in_turn(&self) -> MutexGuard<'_, ()> {
+        self.alone.lock()
     }
 
     /// Whether a merge must end: somebody waits for it, or the store closes.
@@ -168,7 +173,7 @@ pub(super) fn run(shared: &Shared) {
 /// Does what is to be done first; returns how long there is nothing more to do.
 fn round(shared: &Shared) -> Duration {
     shared.maintenance.remove_unused();
-    let alone = shared.maintenance.alone();
+    let alone = shared.maintenance.alone_in_turn();
     quarantine::sweep(shared, &alone);
     retention::sweep(shared, &alone);
     if !shared.options.merge.enabled {

@@ -205,6 +205,19 @@ async fn a_merge_gives_way_and_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn a_merge_does_not_give_way_to_a_merge() {
+    let dir = TempDir::new().unwrap();
+    let store = store_of(unmerged(dir.path()), 8).await;
+    let alone = store.shared.maintenance.alone();
+    // The maintenance thread wants its turn all the time.
+    for _ in 0..100 {
+        store.shared.maintenance.wake();
+        std::thread::yield_now();
+    }
+    assert_eq!(merge::merge_next(&store.shared, &alone).unwrap(), Outcome::Merged);
+}
+
+#[tokio::test]
 async fn expired_parts_go_and_are_counted() {
     let dir = TempDir::new().unwrap();
     let store = store_of(unmerged(dir.path()), 5).await;
