@@ -14,6 +14,7 @@ pub mod query;
 mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod topology;
 
 pub use compression::InflateError;
 pub use store::{
