@@ -35,7 +35,8 @@ pub use figures::{EdgeFigures, Exemplars, Figures, FiguresQuery, RedFigures, Res
 pub use key::{EdgeKey, EdgeLevel, EdgeSide, Outcome, Provenance, RedKey, Verdict};
 pub use ledger::Ledger;
 pub use node::{Node, NodeKind};
+pub(crate) use peer::is_said_by;
 pub use peer::{PEER_ATTRIBUTES, Peer};
 pub use presence::{PRESENCE_WINDOW, Presence};
-pub use role::{Caller, KnownSpan, Place, Role, RoleId, Roles};
+pub use role::{Caller, KnownSpan, Place, Role, RoleId, Roles, TraceState};
 pub use totals::Totals;

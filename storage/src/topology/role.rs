@@ -149,8 +149,51 @@ impl Role {
     }
 }
 
+/// What a tracestate says of the spans that have it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TraceState {
+    /// The caller that it names.
+    pub caller: Option<Arc<Caller>>,
+    /// The span of the caller: only its children were called by it.
+    calling_span_id: u64,
+    /// See [`Role::threshold`].
+    pub threshold: u64,
+}
+
+impl TraceState {
+    /// What this text says.
+    pub fn of(tracestate: &str) -> Self {
+        let named = laneway_proto::caller::Caller::parse(tracestate);
+        let lane = |name| Lane::new(name).unwrap_or_default();
+        Self {
+            calling_span_id: named.as_ref().map_or(0, |caller| u64::from_be_bytes(caller.span_id.to_bytes())),
+            caller: named.map(|caller| {
+                let place = Place {
+                    service: caller.service.into(),
+                    instance: caller.instance.into(),
+                    lane: lane(caller.instance_lane),
+                };
+                let (operation, lane) = (caller.operation.into(), lane(caller.request_lane));
+                Arc::new(Caller { place, operation, lane })
+            }),
+            threshold: threshold(tracestate),
+        }
+    }
+
+    /// Whether it says of no span anything.
+    pub(crate) fn says_nothing(&self) -> bool {
+        self.caller.is_none() && self.threshold == 0
+    }
+
+    /// Whether it names the caller of a span of this kind and parent.
+    pub(crate) fn is_caller_of(&self, kind: SpanKind, parent_span_id: u64) -> bool {
+        let is_served = matches!(kind, SpanKind::Server | SpanKind::Consumer);
+        is_served && self.caller.is_some() && self.calling_span_id == parent_span_id
+    }
+}
+
 /// The rejection threshold that a tracestate carries (`ot=th:<up to 14 hexadecimal digits>`); 0 without one.
-pub(crate) fn threshold(tracestate: &str) -> u64 {
+fn threshold(tracestate: &str) -> u64 {
     let member = tracestate.split(',').find_map(|member| member.trim().strip_prefix("ot="));
     let digits = member.and_then(|value| value.split(';').find_map(|field| field.strip_prefix("th:")));
     let Some(digits) = digits.filter(|digits| (1..=14).contains(&digits.len())) else { return 0 };

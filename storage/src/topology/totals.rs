@@ -132,6 +132,22 @@ impl Totals {
         figures
     }
 
+    /// The times of all its figures.
+    pub(crate) fn times_s(&self) -> impl Iterator<Item = u64> + '_ {
+        self.red.keys().chain(self.edges.keys()).map(|(_, time_s)| *time_s)
+    }
+
+    /// About how many bytes it takes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        /// The texts of a key are mostly shared; a histogram has some buckets.
+        const KEY: usize = 128;
+        const HISTOGRAM: usize = 20 * size_of::<(u16, i64)>();
+        self.red_keys.keys.len() * (2 * size_of::<RedKey>() + KEY)
+            + self.edge_keys.keys.len() * (2 * size_of::<EdgeKey>() + KEY)
+            + self.red.len() * (size_of::<RedFigures>() + HISTOGRAM + 16)
+            + self.edges.len() * (size_of::<EdgeFigures>() + 2 * HISTOGRAM + 16)
+    }
+
     /// Leaves out what adds up to nothing.
     pub(crate) fn prune(&mut self) {
         self.red.retain(|_, figures| !figures.is_nothing());
