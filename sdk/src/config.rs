@@ -335,8 +335,13 @@ impl Builder {
         propagation.make_default();
         let Some(settings) = Settings::resolve(self.options, &variables)? else { return Ok(None) };
         let queue = Queue::new(settings.queue);
-        let core =
-            Arc::new(Core::new(settings.sampler, settings.limits, settings.error_events_fail_spans, queue));
+        let core = Arc::new(Core::new(
+            settings.identity,
+            settings.sampler,
+            settings.limits,
+            settings.error_events_fail_spans,
+            queue,
+        ));
         let worker = Worker::spawn(settings.worker, core.clone()).map_err(InitError::Thread)?;
         let guard = Guard::new(worker, core.clone(), settings.shutdown_timeout);
         Ok(Some((core, settings.filter, guard)))

@@ -16,7 +16,9 @@ mod draft;
 mod event;
 mod limits;
 mod local;
+mod origins;
 mod orphans;
+mod request;
 mod room;
 mod segment;
 mod span;
@@ -34,8 +36,10 @@ use tracing::dispatcher::WeakDispatch;
 use crate::context::thread::{self, Opened, Place, Thread};
 use crate::context::{Context, SpanContext, TraceFlags};
 use crate::exporter::Queue;
+use crate::propagation::Identity;
 use crate::sampler::{Sampler, SamplerHandle};
 use depot::Depot;
+use origins::Origins;
 use orphans::Orphans;
 
 pub(crate) use attributes::Key;
@@ -46,9 +50,11 @@ pub(crate) use draft::{Draft, Keys};
 pub(crate) use event::Event;
 pub(crate) use limits::{Limits, truncate};
 pub(crate) use local::Local;
+pub(crate) use origins::Origin;
+pub(crate) use request::{BASELINE_FIELDS, RequestFields};
 pub(crate) use segment::{Extent, Segment, Writer};
 pub use span::SpanKind;
-pub(crate) use span::{BASELINE_FIELDS, Recording, StatusCode, request_fields};
+pub(crate) use span::{Recording, StatusCode};
 pub use value::Value;
 
 /// Recordings that no thread has at hand, at most.
@@ -64,11 +70,18 @@ pub(crate) struct Core {
     /// Whom the exporter tells of its troubles: the subscriber that this SDK is part of.
     pub(crate) dispatch: OnceLock<WeakDispatch>,
     pub(crate) orphans: Orphans,
+    origins: Origins,
     depot: Depot<Box<Recording>>,
 }
 
 impl Core {
-    pub(crate) fn new(sampler: Sampler, limits: Limits, error_events_fail_spans: bool, queue: Queue) -> Self {
+    pub(crate) fn new(
+        identity: Identity,
+        sampler: Sampler,
+        limits: Limits,
+        error_events_fail_spans: bool,
+        queue: Queue,
+    ) -> Self {
         Self {
             sampler: SamplerHandle::new(sampler),
             limits,
@@ -77,6 +90,7 @@ impl Core {
             clock: Clock::new(),
             dispatch: OnceLock::new(),
             orphans: Orphans::default(),
+            origins: Origins::new(identity),
             depot: Depot::with_capacity(MAX_DEPOT),
         }
     }
@@ -126,17 +140,27 @@ impl Core {
         };
         let decision = self.sampler.decide(parent, trace_id);
         let flags = flags.with_sampled(decision.is_sampled);
-        let span = SpanContext { trace_id, span_id: local.span_id(), flags, remote: false };
+        let mut span = SpanContext { trace_id, span_id: local.span_id(), flags, remote: false, origin: None };
         if !decision.is_sampled {
             return Opened::Shared(Arc::new(parent.with_span(span)));
         }
         let chosen =
             decision.threshold.map(|threshold| parent.with_tracestate(threshold.write(parent.tracestate())));
         let parent = chosen.as_ref().unwrap_or(parent);
-        let mut recording = local.outlet(self).recording();
+        let outlet = local.outlet(self);
+        span.origin = match parent.span() {
+            Some(parent) if !parent.remote => parent.origin,
+            _ => outlet.origin(name),
+        };
+        let mut recording = outlet.recording();
         recording.begin(self.clock.now(), &span, parent, name);
         Opened::Recorded(recording)
     }
+}
+
+/// The origin of calls from an operation of this SDK.
+fn origin(core: &Arc<Core>, operation: &str) -> Option<&'static Origin> {
+    thread::with(|thread| thread.local.outlet(core).origin(operation)).flatten()
 }
 
 /// Ends a span now, on whichever thread.

@@ -84,7 +84,7 @@ impl ServerLayer {
         Self::default()
     }
 
-    /// For callers from outside: their lane and baggage are stripped from the call. The trace is continued.
+    /// For callers from outside: their lane, their baggage, and whom they claim to be are stripped from the call. The trace is continued.
     #[must_use]
     pub fn untrusted(mut self) -> Self {
         self.caller = Caller::Untrusted;
@@ -98,7 +98,7 @@ impl ClientLayer {
         Self::default()
     }
 
-    /// For calls that leave the fleet: the trace goes along, the lane and the baggage do not.
+    /// For calls that leave the fleet: the trace goes along; lane, baggage, and who calls do not.
     #[must_use]
     pub fn external(mut self) -> Self {
         self.callee = Callee::External;

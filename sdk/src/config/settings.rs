@@ -10,7 +10,7 @@ use super::env::{Env, key_values};
 use super::resource::Resource;
 use super::{Builder, InitError, Options};
 use crate::exporter::{Destination, QueueLimits, WorkerSettings};
-use crate::propagation::{Format, Propagation};
+use crate::propagation::{Format, Identity, Propagation};
 use crate::record::Limits;
 use crate::sampler::Sampler;
 
@@ -20,6 +20,7 @@ const DEFAULT_FILTER: &str = "info";
 
 /// What is done, once everything is decided.
 pub(super) struct Settings {
+    pub(super) identity: Identity,
     pub(super) sampler: Sampler,
     pub(super) limits: Limits,
     pub(super) error_events_fail_spans: bool,
@@ -53,6 +54,7 @@ impl Settings {
             None => Destination::Collector(Box::new(client(&options, env)?)),
         };
         Ok(Some(Self {
+            identity: resource.identity(),
             sampler,
             limits,
             error_events_fail_spans: options.error_events_fail_spans.unwrap_or(true),

@@ -13,7 +13,7 @@ use super::call::{Call, Protocol};
 use super::response::{ResponseBody, ResponseFuture};
 use crate::context::Context;
 use crate::conventions;
-use crate::propagation::{self, BAGGAGE};
+use crate::propagation;
 
 /// Opens a SERVER span for each request, in the trace and lane of the caller.
 ///
@@ -45,10 +45,7 @@ impl Caller {
     pub(crate) fn context(self, headers: &mut HeaderMap) -> Context {
         match self {
             Self::Trusted => propagation::extract(headers),
-            Self::Untrusted => {
-                headers.remove(BAGGAGE);
-                propagation::extract(headers)
-            }
+            Self::Untrusted => propagation::extract_untrusted(headers),
         }
     }
 }
@@ -59,8 +56,8 @@ impl ServerLayer {
         Self::default()
     }
 
-    /// For callers from outside: their lane and baggage are stripped from the request, so that nobody enters a lane by
-    /// sending a header. The trace is continued.
+    /// For callers from outside: their lane, their baggage, and whom they claim to be are stripped from the request, so that
+    /// nobody enters a lane by sending a header. The trace is continued.
     #[must_use]
     pub fn untrusted(mut self) -> Self {
         self.caller = Caller::Untrusted;

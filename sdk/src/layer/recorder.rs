@@ -55,6 +55,7 @@ impl Recorder {
             let keys = if has_distinct_fields(metadata) { Keys::Distinct } else { Keys::Any };
             let mut fields = SpanFields { draft: recording.draft_mut(), keys, limits: &self.core.limits };
             attributes.record(&mut FieldVisitor(&mut fields));
+            recording.settle();
         }
         self.table.insert(id.into_u64(), OpenSpan { opened, metadata, handles: 1 });
     }
@@ -70,6 +71,7 @@ impl Recorder {
             self.table.with(id.into_u64(), |span| {
                 if let Some(recording) = span.opened.recording_mut() {
                     recording.draft_mut().merge(draft, limits);
+                    recording.settle();
                 }
             });
         });

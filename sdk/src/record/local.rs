@@ -10,6 +10,7 @@ use rand::rngs::SmallRng;
 
 use super::Core;
 use super::draft::{Draft, KEPT_BYTES};
+use super::origins::{Origin, RecentOrigins};
 use super::span::Recording;
 use crate::exporter::{SEGMENT_BYTES, Sender};
 
@@ -42,6 +43,7 @@ pub(crate) struct Local {
 pub(super) struct Outlet {
     core: Arc<Core>,
     sender: Sender,
+    origins: RecentOrigins,
     #[allow(
         clippy::vec_box,
         reason = "a recording is a few hundred bytes, and is moved around while it is open"
@@ -158,7 +160,12 @@ impl Local {
         // Those that were shut down since are not needed any more.
         self.outlets.retain(|outlet| !outlet.core.queue.is_closed());
         let sender = Sender::new(core.queue.clone());
-        self.outlets.push(Outlet { core: core.clone(), sender, stock: Vec::new() });
+        self.outlets.push(Outlet {
+            core: core.clone(),
+            sender,
+            origins: RecentOrigins::default(),
+            stock: Vec::new(),
+        });
         self.outlets.len() - 1
     }
 
@@ -181,6 +188,12 @@ impl Outlet {
     #[inline]
     pub(super) fn recording(&mut self) -> Box<Recording> {
         self.stock.pop().unwrap_or_else(|| self.restock())
+    }
+
+    /// What calls from this operation are told to come from.
+    #[inline]
+    pub(super) fn origin(&mut self, operation: &str) -> Option<&'static Origin> {
+        self.origins.of(operation, &self.core.origins)
     }
 
     #[cold]
