@@ -10,6 +10,7 @@
 //! ```
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -63,8 +64,14 @@ struct State {
     recent: Recent,
     // Whether what a process before this one sealed is remembered.
     is_filled: bool,
-    // What was derived last of the segments that are not sealed: of these rows.
-    live: Option<(Vec<(u64, usize)>, std::sync::Arc<Totals>)>,
+    live: Option<Live>,
+}
+
+/// What was derived last of the segments that are not sealed.
+struct Live {
+    // Their numbers, and how many rows of each.
+    rows: Vec<(u64, usize)>,
+    totals: Arc<Totals>,
 }
 
 /// What sealing a segment adds.
@@ -157,13 +164,11 @@ impl State {
     }
 
     /// What the segments that are not sealed add to the parts of a view.
-    fn live(&mut self, view: &View) -> std::sync::Arc<Totals> {
+    fn live(&mut self, view: &View) -> Arc<Totals> {
         let rows: Vec<(u64, usize)> =
             view.live.iter().map(|segment| (segment.number, segment.visible_rows())).collect();
-        if let Some((known, totals)) = &self.live
-            && *known == rows
-        {
-            return std::sync::Arc::clone(totals);
+        if let Some(live) = self.live.as_ref().filter(|live| live.rows == rows) {
+            return Arc::clone(&live.totals);
         }
         let mut spans = Vec::new();
         for (segment, &(_, rows)) in view.live.iter().zip(&rows) {
@@ -172,8 +177,8 @@ impl State {
             Extractor::new(segment.columns(), rows).extract(&mut self.roles, &order, &mut spans);
         }
         spans.sort_by_key(|(trace, _)| *trace);
-        let totals = std::sync::Arc::new(self.add_up(&spans).totals().clone());
-        self.live = Some((rows, std::sync::Arc::clone(&totals)));
+        let totals = Arc::new(self.add_up(&spans).totals().clone());
+        self.live = Some(Live { rows, totals: Arc::clone(&totals) });
         totals
     }
 }

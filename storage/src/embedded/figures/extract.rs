@@ -1,7 +1,7 @@
 //! From columns to what figures need of spans.
 
 use std::borrow::Cow;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
@@ -164,10 +164,9 @@ impl<'a> Extractor<'a> {
                 break;
             }
             if says[kind_place(self.columns.kind[row])] {
-                let mut hasher = FixedState::default().build_hasher();
-                (self.peer_prints[row], number, hash).hash(&mut hasher);
+                let print = FixedState::default().hash_one((self.peer_prints[row], number, hash));
                 // 0 says that there is nothing.
-                self.peer_prints[row] = hasher.finish() | 1;
+                self.peer_prints[row] = print | 1;
             }
         }
     }
