@@ -59,7 +59,7 @@ const MAX_ROLES: usize = 1 << 16;
 pub(super) struct Derivation(Mutex<State>);
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     roles: Roles,
     recent: Recent,
     // Whether what a process before this one sealed is remembered.
@@ -90,18 +90,14 @@ impl Derivation {
     ) -> Result<Derived, QueryError> {
         let state = &mut *self.0.lock();
         state.fill(shared)?;
-        let mut extractor = Extractor::new(columns, columns.len());
-        let mut spans = Vec::with_capacity(order.len());
-        extractor.extract(&mut state.roles, order, &mut spans);
-        let ledger = state.add_up(&spans);
-        Ok(Derived { ledger, spans })
+        Ok(state.derive(columns, order))
     }
 
     /// Shows a sealed segment's part, and remembers its traces, in one step.
     pub(super) fn commit(&self, shared: &Shared, derived: Option<Derived>, change: impl FnOnce(&mut View)) {
         let state = &mut *self.0.lock();
         if let Some(derived) = derived {
-            state.remember(shared, &derived.spans);
+            state.remember(&shared.options.recent, &derived.spans);
         }
         state.live = None;
         shared.change_view(change);
@@ -109,13 +105,32 @@ impl Derivation {
 }
 
 impl Derived {
+    /// The figures at each resolution.
+    fn resolved(&self) -> [Totals; Resolution::ALL.len()] {
+        Resolution::ALL.map(|resolution| self.ledger.totals().at(resolution))
+    }
+
     /// Writes the figures into the directory of a part, and syncs the file.
     pub(super) fn write(&self, disk: &Disk, dir: &Path) -> std::io::Result<()> {
-        file::write(disk, dir, &Resolution::ALL.map(|resolution| self.ledger.totals().at(resolution)))
+        file::write(disk, dir, &self.resolved())
     }
 }
 
 impl State {
+    /// For benchmarks: derives the figures of a segment, encodes them, and remembers its traces; returns the bytes.
+    pub(super) fn seal(&mut self, columns: &Columns, order: &[u32]) -> std::io::Result<usize> {
+        let derived = self.derive(columns, order);
+        let sections = derived.resolved().iter().map(file::section).collect::<Result<Vec<_>, _>>()?;
+        self.remember(&RecentOptions::default(), &derived.spans);
+        Ok(sections.iter().map(|section| section.compressed.len()).sum())
+    }
+
+    fn derive(&mut self, columns: &Columns, order: &[u32]) -> Derived {
+        let mut spans = Vec::with_capacity(order.len());
+        Extractor::new(columns, columns.len()).extract(&mut self.roles, order, &mut spans);
+        Derived { ledger: self.add_up(&spans), spans }
+    }
+
     /// What these spans, which are ordered by trace, change.
     fn add_up(&self, spans: &[(TraceKey, KnownSpan)]) -> Ledger {
         let mut ledger = Ledger::default();
@@ -129,8 +144,7 @@ impl State {
         ledger
     }
 
-    fn remember(&mut self, shared: &Shared, spans: &[(TraceKey, KnownSpan)]) {
-        let options = &shared.options.recent;
+    fn remember(&mut self, options: &RecentOptions, spans: &[(TraceKey, KnownSpan)]) {
         self.recent.insert(spans, Instant::now());
         self.recent.forget(options.bytes, options.max_age, Instant::now());
         if self.roles.len() > MAX_ROLES {

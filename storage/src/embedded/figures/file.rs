@@ -63,6 +63,19 @@ struct Section {
     crc32c: u32,
 }
 
+/// A section as it is written.
+pub(super) struct EncodedSection {
+    pub(super) compressed: Vec<u8>,
+    decompressed_len: usize,
+}
+
+/// The section of figures at one resolution.
+pub(super) fn section(totals: &Totals) -> io::Result<EncodedSection> {
+    let encoded = encode::encode(totals);
+    let compressed = zstd::bulk::compress(&encoded, ZSTD_LEVEL)?;
+    Ok(EncodedSection { compressed, decompressed_len: encoded.len() })
+}
+
 /// Writes figures, finest resolution first, into the directory of a part, and syncs the file.
 pub(super) fn write(disk: &Disk, dir: &Path, totals: &[Totals]) -> io::Result<()> {
     let mut header = MAGIC.to_vec();
@@ -71,12 +84,11 @@ pub(super) fn write(disk: &Disk, dir: &Path, totals: &[Totals]) -> io::Result<()
     header.extend(times().max().unwrap_or(0).to_le_bytes());
     let mut sections = Vec::new();
     for totals in totals {
-        let encoded = encode::encode(totals);
-        let section = zstd::bulk::compress(&encoded, ZSTD_LEVEL)?;
-        header.extend((section.len() as u32).to_le_bytes());
-        header.extend((encoded.len() as u32).to_le_bytes());
-        header.extend(crc32c::crc32c(&section).to_le_bytes());
-        sections.extend(section);
+        let EncodedSection { compressed, decompressed_len } = section(totals)?;
+        header.extend((compressed.len() as u32).to_le_bytes());
+        header.extend((decompressed_len as u32).to_le_bytes());
+        header.extend(crc32c::crc32c(&compressed).to_le_bytes());
+        sections.extend(compressed);
     }
     header.extend(crc32c::crc32c(&header).to_le_bytes());
     let mut file = disk.create(&dir.join(FIGURES_FILE))?;
