@@ -8,6 +8,7 @@ use utoipa_axum::routes;
 use crate::api::Api;
 
 mod admin;
+mod compare;
 mod graph;
 mod lanes;
 mod leaks;
@@ -30,6 +31,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(red::red))
         .routes(routes!(lanes::lanes))
         .routes(routes!(lanes::lane))
+        .routes(routes!(compare::compare_lanes))
         .routes(routes!(admin::delete_service))
         .routes(routes!(admin::snapshots, admin::take_snapshot))
         .routes(routes!(admin::delete_snapshot))

@@ -154,6 +154,7 @@ async fn every_route_refuses_parameters_that_it_does_not_know() {
         "red",
         "lanes",
         "lanes/base",
+        "lanes/grey-v2/compare",
     ] {
         let (status, code, message, _) = client.get(&format!("/api/v1/{path}?lmit=5")).await.error();
         assert_eq!(

@@ -45,7 +45,7 @@ async fn every_described_route_exists() {
     for (path, method, _) in operations() {
         let uri = path
             .replace("{service}", "shop")
-            .replace("{lane}", "base")
+            .replace("{lane}", "grey")
             .replace("{traceId}", "1")
             .replace("{traceID}", "1");
         let body = client.call(method.clone(), &uri.replace("{name}", "x")).await;
@@ -82,7 +82,7 @@ async fn the_native_routes_know_exactly_the_parameters_that_are_described() {
             .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
             .collect();
         let uri =
-            path.replace("{service}", "shop").replace("{lane}", "base").replace("{traceId}", &"1".repeat(32));
+            path.replace("{service}", "shop").replace("{lane}", "grey").replace("{traceId}", &"1".repeat(32));
         let (_, code, _, hint) = client.get(&format!("{uri}?bogus=1")).await.error();
         assert_eq!(code, "unknown_parameter");
         let known = hint.strip_prefix("known are ").unwrap_or_default().split(", ");
