@@ -25,6 +25,7 @@ mod presence;
 mod role;
 #[cfg(test)]
 mod tests;
+mod totals;
 
 #[cfg(any(test, feature = "testing"))]
 pub use batch::{figures_of, known_spans};
@@ -37,3 +38,4 @@ pub use node::{Node, NodeKind};
 pub use peer::{PEER_ATTRIBUTES, Peer};
 pub use presence::{PRESENCE_WINDOW, Presence};
 pub use role::{Caller, KnownSpan, Place, Role, RoleId, Roles};
+pub use totals::Totals;

@@ -19,7 +19,7 @@ pub fn figures_of<'a>(spans: impl IntoIterator<Item = &'a Span>, resolution: Res
     for (trace_id, spans) in known_spans(spans, &mut roles) {
         ledger.add_trace(&roles, trace_id, &[], &spans);
     }
-    ledger.figures(resolution)
+    ledger.totals().at(resolution).figures()
 }
 
 /// Spans by trace, ordered by start and span id, each once.
@@ -65,7 +65,7 @@ fn role(span: &Span, roles: &mut Roles) -> RoleId {
         kind: span.kind,
         status: span.status,
         lane: from_otlp::named_lane(&span.attributes),
-        peer: Peer::of(|key| texts.get(key).cloned()).map(Arc::new),
+        peer: Peer::of(span.kind, |key| texts.get(key).cloned()).map(Arc::new),
         caller: None,
         threshold: threshold(&span.trace_state),
     })

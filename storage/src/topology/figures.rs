@@ -32,6 +32,11 @@ impl Resolution {
         }
     }
 
+    /// Where the bucket starts that holds this instant, in seconds since the Unix epoch.
+    pub const fn floor_s(self, time_s: u64) -> u64 {
+        time_s - time_s % self.seconds() as u64
+    }
+
     /// The coarsest that still tells instants apart that are so far from one another.
     pub fn for_step(step_s: u32) -> Self {
         Self::ALL
@@ -56,7 +61,7 @@ pub struct TraceAt {
 pub struct Exemplars {
     /// Of the longest span or hop.
     pub slowest: Option<TraceAt>,
-    /// Of the newest.
+    /// Of the newest that failed, or did not stay in its lane.
     pub newest: Option<TraceAt>,
 }
 

@@ -185,4 +185,9 @@ impl Outcome {
         };
         Self::Verdict(verdict)
     }
+
+    /// Whether somebody may want to see such a hop.
+    pub(crate) fn stands_out(self) -> bool {
+        !matches!(self, Self::None | Self::Verdict(Verdict::InLane | Verdict::Baseline))
+    }
 }

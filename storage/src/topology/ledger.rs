@@ -2,21 +2,18 @@
 
 use std::sync::Arc;
 
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
 use laneway_proto::{Lane, TraceId};
 
 use super::contribution::{Contribution, End, Hop};
 use super::derive::derive;
-use super::figures::{EdgeFigures, Exemplars, Figures, RedFigures, Resolution, TraceAt};
+use super::figures::{Exemplars, Resolution, TraceAt};
 use super::key::{EdgeKey, EdgeLevel, EdgeSide, Outcome, Provenance, RedKey};
 use super::node::{Node, NodeKind};
 use super::role::{KnownSpan, Place, RoleId, Roles};
+use super::totals::{Map, Totals};
 
 /// The name of a caller that is not known.
 const UNKNOWN: &str = "unknown";
-
-type Map<K, V> = HashMap<K, V, FixedState>;
 
 /// Sums of contributions, in buckets of ten seconds. A ledger belongs to the [`Roles`] of its spans.
 #[derive(Debug, Default)]
@@ -24,20 +21,9 @@ pub struct Ledger {
     // What is counted together, found by what it takes no effort to make a key of.
     red_places: Map<(RoleId, bool, Lane), u32>,
     edge_places: Map<HopShape, [u32; 2]>,
-    red_keys: Keys<RedKey>,
-    edge_keys: Keys<EdgeKey>,
-    red: Map<(u32, u32), RedFigures>,
-    edges: Map<(u32, u32), EdgeFigures>,
-    presence: super::Presence,
     // The minute in which each role was last seen serving.
     seen: Map<RoleId, u64>,
-}
-
-/// Each different key once, by number.
-#[derive(Debug)]
-struct Keys<K> {
-    keys: Vec<K>,
-    numbers: Map<K, u32>,
+    totals: Totals,
 }
 
 /// All of a hop that its keys are made of.
@@ -51,9 +37,6 @@ struct HopShape {
     outcome: Outcome,
     provenance: Provenance,
 }
-
-const BUCKET_S: u64 = Resolution::TenSeconds.seconds() as u64;
-const MINUTE_S: u64 = Resolution::Minute.seconds() as u64;
 
 impl Ledger {
     /// Adds what has changed in a trace: of `before`, spans were known; now `fresh` ones are too. `all` is both, ordered by start and span
@@ -83,17 +66,18 @@ impl Ledger {
     ) {
         let times = sign * roles.get(span.role).weight(span.span_id);
         let time_s = span.start_unix_ns / 1_000_000_000;
-        let bucket = (time_s / BUCKET_S) as u32;
+        let bucket_s = Resolution::TenSeconds.floor_s(time_s);
         let key = self.red_place(roles, span, &contribution.lane);
-        let figures = self.red.entry((key, bucket)).or_default();
+        let is_error = roles.get(span.role).is_error();
+        let figures = self.totals.red_mut(key, bucket_s);
         figures.spans += times;
         figures.duration_ns.record_times(span.duration_ns, times);
         if sign > 0 {
-            figures.exemplars.merge(&exemplars(trace_id, span.duration_ns, span.start_unix_ns));
+            figures.exemplars.merge(&exemplars(trace_id, span.duration_ns, span.start_unix_ns, is_error));
         }
         for hop in [&contribution.arrival, &contribution.departure].into_iter().flatten() {
             for key in self.edge_place(roles, hop) {
-                let figures = self.edges.entry((key, bucket)).or_default();
+                let figures = self.totals.edge_mut(key, bucket_s);
                 figures.hops += times;
                 figures.errors += times * i64::from(hop.is_error);
                 figures.duration_ns.record_times(hop.duration_ns, times);
@@ -104,7 +88,9 @@ impl Ledger {
                     figures.queueing_ns.record_times(queueing_ns, times);
                 }
                 if sign > 0 {
-                    figures.exemplars.merge(&exemplars(trace_id, hop.duration_ns, span.start_unix_ns));
+                    let stands_out = hop.is_error || hop.outcome.stands_out();
+                    let hints = exemplars(trace_id, hop.duration_ns, span.start_unix_ns, stands_out);
+                    figures.exemplars.merge(&hints);
                 }
             }
         }
@@ -112,13 +98,13 @@ impl Ledger {
     }
 
     fn see(&mut self, roles: &Roles, role: RoleId, time_s: u64) {
-        let minute = time_s / MINUTE_S + 1;
+        let minute = time_s / u64::from(Resolution::Minute.seconds()) + 1;
         if self.seen.insert(role, minute) == Some(minute) {
             return;
         }
         let role = roles.get(role);
         if role.is_served() {
-            self.presence.insert(&role.place.service, &role.place.lane, time_s);
+            self.totals.presence.insert(&role.place.service, &role.place.lane, time_s);
         }
     }
 
@@ -127,7 +113,7 @@ impl Ledger {
         let is_entry = role.is_served() || span.parent_span_id == 0;
         // Without the lane: a key that is looked up needs no count of references.
         *self.red_places.entry((span.role, is_entry, lane.clone())).or_insert_with(|| {
-            self.red_keys.number(RedKey {
+            self.totals.red_keys.number(RedKey {
                 service: Arc::clone(&role.place.service),
                 operation: Arc::clone(&role.operation),
                 kind: role.kind,
@@ -155,7 +141,7 @@ impl Ledger {
         }
         let numbers = [EdgeLevel::Instance, EdgeLevel::Operation].map(|level| {
             let protocol = roles.get(hop.protocol).peer.as_ref();
-            self.edge_keys.number(EdgeKey {
+            self.totals.edge_keys.number(EdgeKey {
                 level,
                 source: side(roles, hop.source, level),
                 target: side(roles, hop.target, level),
@@ -170,32 +156,9 @@ impl Ledger {
         numbers
     }
 
-    /// The sums so far, at this resolution.
-    pub fn figures(&self, resolution: Resolution) -> Figures {
-        let width = u64::from(resolution.seconds());
-        let floor = |bucket: u32, width: u64| {
-            let time_s = u64::from(bucket) * BUCKET_S;
-            time_s - time_s % width
-        };
-        let mut figures = Figures { presence: self.presence.clone(), ..Figures::default() };
-        for (&(key, bucket), sums) in &self.red {
-            let key = self.red_keys.keys[key as usize].clone();
-            figures.red.entry((key, floor(bucket, width))).or_default().merge(sums);
-        }
-        for (&(key, bucket), sums) in &self.edges {
-            let key = self.edge_keys.keys[key as usize].clone();
-            let time_s = floor(bucket, key.outcome.width_s(width));
-            figures.edges.entry((key, time_s)).or_default().merge(sums);
-        }
-        figures.prune();
-        figures
-    }
-}
-
-impl Outcome {
-    /// How wide the buckets of such hops are: what depends on the instances of the minute needs the minute.
-    pub(crate) fn width_s(self, width_s: u64) -> u64 {
-        if self == Self::ToBaseline { width_s.min(MINUTE_S) } else { width_s }
+    /// The sums so far, in buckets of ten seconds.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
     }
 }
 
@@ -204,9 +167,9 @@ pub(crate) fn is_same(a: &KnownSpan, b: &KnownSpan) -> bool {
     (a.start_unix_ns, a.span_id) == (b.start_unix_ns, b.span_id)
 }
 
-fn exemplars(trace_id: TraceId, duration_ns: u64, start_unix_ns: u64) -> Exemplars {
+fn exemplars(trace_id: TraceId, duration_ns: u64, start_unix_ns: u64, stands_out: bool) -> Exemplars {
     let at = |at_ns| Some(TraceAt { at_ns, trace_id });
-    Exemplars { slowest: at(duration_ns), newest: at(start_unix_ns) }
+    Exemplars { slowest: at(duration_ns), newest: at(start_unix_ns).filter(|_| stands_out) }
 }
 
 fn side(roles: &Roles, end: End, level: EdgeLevel) -> EdgeSide {
@@ -232,23 +195,5 @@ fn side(roles: &Roles, end: End, level: EdgeLevel) -> EdgeSide {
         },
         End::Unknown => unknown(),
         End::User => bare(Node::new(NodeKind::User, "user")),
-    }
-}
-
-impl<K> Default for Keys<K> {
-    fn default() -> Self {
-        Self { keys: Vec::new(), numbers: Map::default() }
-    }
-}
-
-impl<K: Clone + Eq + std::hash::Hash> Keys<K> {
-    fn number(&mut self, key: K) -> u32 {
-        if let Some(&number) = self.numbers.get(&key) {
-            return number;
-        }
-        let number = self.keys.len() as u32;
-        self.keys.push(key.clone());
-        self.numbers.insert(key, number);
-        number
     }
 }

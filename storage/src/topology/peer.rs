@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::node::{Node, NodeKind};
+use crate::model::SpanKind;
 
 /// Span attributes that name the other side, of both generations of OpenTelemetry's
 /// [semantic conventions](https://opentelemetry.io/docs/specs/semconv/): of two that mean the same, the newer stands first.
@@ -37,6 +38,17 @@ pub const PEER_ATTRIBUTES: [&str; 24] = [
 /// An SDK sets it to `strict_miss` on a CLIENT span whose request was not sent for want of an instance of its lane.
 const STRICT_MISS_ATTRIBUTE: &str = "laneway.route";
 
+/// Whether a span of this kind says something of its other side by this attribute.
+pub(crate) fn is_said_by(kind: SpanKind, key: &str) -> bool {
+    let is_address =
+        ["db.", "server.", "net.", "network.", "url.", "http.url", "peer.hostname", "peer.address"];
+    match kind {
+        SpanKind::Client | SpanKind::Producer => true,
+        SpanKind::Consumer => !is_address.iter().any(|prefix| key.starts_with(prefix)),
+        _ => !key.starts_with("messaging.") && !is_address.iter().any(|prefix| key.starts_with(prefix)),
+    }
+}
+
 /// Systems of `db.system.name` that are caches rather than databases.
 const CACHES: [&str; 6] = ["redis", "memcached", "valkey", "hazelcast", "dragonfly", "keydb"];
 
@@ -52,8 +64,11 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Of a span whose attribute values, as text, `get` gives by their key; `None` when it says nothing.
-    pub fn of<'a>(get: impl Fn(&str) -> Option<Cow<'a, str>>) -> Option<Self> {
+    /// Of a span of this kind whose attribute values, as text, `get` gives by their key; `None` when it says nothing.
+    ///
+    /// Only a call says where it goes by an address, and only messaging spans by a queue: those of a serving span are its own.
+    pub fn of<'a>(kind: SpanKind, get: impl Fn(&str) -> Option<Cow<'a, str>>) -> Option<Self> {
+        let get = |key: &str| if is_said_by(kind, key) { get(key) } else { None };
         let first = |keys: &[&str]| keys.iter().find_map(|key| get(key).filter(|value| !value.is_empty()));
         let address = || address(&first);
         let is_strict_miss = get(STRICT_MISS_ATTRIBUTE).is_some_and(|value| value == "strict_miss");
