@@ -39,8 +39,8 @@ struct LaneBody {
     /// How many requests of this lane services served, in whatever lane their instances are.
     requests: u64,
     errors: u64,
-    /// When the first and the last span of the lane, or of an instance of it, started: in milliseconds since the Unix epoch, to a 60th
-    /// of the range. Null when there was none.
+    /// When the steps of time begin in which the first and the last span of the lane, or of an instance of it, started: in milliseconds
+    /// since the Unix epoch. A step is a 60th of the range, at least 10 s. Null when there was none.
     first_seen_ms: Option<u64>,
     last_seen_ms: Option<u64>,
     /// Of the hops of its requests.
@@ -62,14 +62,14 @@ struct Sums {
     services: BTreeSet<Arc<str>>,
     red: Red,
     first_s: Option<u64>,
-    last_ns: Option<u64>,
+    last_s: Option<u64>,
     verdicts: Verdicts,
 }
 
 impl Sums {
-    fn see(&mut self, time_s: u64, newest_ns: Option<u64>) {
+    fn see(&mut self, time_s: u64) {
         self.first_s = Some(self.first_s.map_or(time_s, |first| first.min(time_s)));
-        self.last_ns = self.last_ns.max(newest_ns).max(Some(time_s * 1_000_000_000));
+        self.last_s = self.last_s.max(Some(time_s));
     }
 }
 
@@ -79,12 +79,11 @@ fn lanes_of(figures: &Figures) -> (BTreeMap<Lane, Sums>, BTreeSet<Arc<str>>) {
     let mut services = BTreeSet::new();
     for ((key, time_s), red) in &figures.red {
         services.insert(Arc::clone(&key.service));
-        let newest_ns = red.exemplars.newest.map(|trace| trace.at_ns);
         let serving = lanes.entry(key.instance_lane.clone()).or_default();
         serving.services.insert(Arc::clone(&key.service));
-        serving.see(*time_s, newest_ns);
+        serving.see(*time_s);
         let asking = lanes.entry(key.lane.clone()).or_default();
-        asking.see(*time_s, newest_ns);
+        asking.see(*time_s);
         if key.is_entry {
             asking.red.add(key.status, red);
         }
@@ -93,7 +92,7 @@ fn lanes_of(figures: &Figures) -> (BTreeMap<Lane, Sums>, BTreeSet<Arc<str>>) {
         let ends = [&key.lane, &key.source_lane].map(Clone::clone);
         for lane in BTreeSet::from(ends).into_iter().filter(|lane| key.is_of(lane)) {
             let asking = lanes.entry(lane).or_default();
-            asking.see(*time_s, edge.exemplars.newest.map(|trace| trace.at_ns));
+            asking.see(*time_s);
             asking.verdicts.add(key.outcome, hops(edge));
         }
     }
@@ -108,7 +107,7 @@ impl LaneBody {
             requests: sums.red.requests,
             errors: sums.red.errors,
             first_seen_ms: sums.first_s.map(|time_s| time_s * 1000),
-            last_seen_ms: sums.last_ns.map(|time_ns| time_ns / 1_000_000),
+            last_seen_ms: sums.last_s.map(|time_s| time_s * 1000),
             verdicts: sums.verdicts,
         }
     }

@@ -58,7 +58,7 @@ struct Point {
     buckets: Vec<Bucket>,
 }
 
-/// A trace to look at: the slowest and the newest of a step, errors first.
+/// A trace to look at: the slowest and the newest error of a step, errors first.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 struct Exemplar {
     trace_id: String,
