@@ -12,10 +12,10 @@
 //! | [`Figures`] | sums of contributions, by key and time |
 //! | [`Hop`] | one call between two nodes, seen by the caller, the callee, or both |
 
-#[cfg(any(test, feature = "testing"))]
 mod batch;
 mod contribution;
 mod derive;
+mod explain;
 mod figures;
 mod key;
 mod ledger;
@@ -27,10 +27,10 @@ mod role;
 mod tests;
 mod totals;
 
-#[cfg(any(test, feature = "testing"))]
 pub use batch::{figures_of, known_spans};
 pub use contribution::{Contribution, End, Hop};
 pub use derive::derive;
+pub use explain::{ExplainedHop, ExplainedSpan, explain};
 pub use figures::{EdgeFigures, Exemplars, Figures, FiguresQuery, RedFigures, Resolution, TraceAt};
 pub use key::{EdgeKey, EdgeLevel, EdgeSide, Outcome, Provenance, RedKey, Verdict};
 pub use ledger::Ledger;

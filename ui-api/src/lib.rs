@@ -15,6 +15,7 @@
 mod api;
 mod compute;
 mod error;
+mod figures;
 mod guard;
 mod health;
 mod index;

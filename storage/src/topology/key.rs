@@ -61,12 +61,24 @@ pub struct EdgeKey {
     pub protocol: Arc<str>,
     /// The lane of the request where it arrived; where it left, if nobody saw it arrive.
     pub lane: Lane,
-    /// The lane of the request where it left; the baseline where that is not known. Differs from `lane` only where it changed on the way.
+    /// The lane of the request where it left, or arrived if nobody saw it leave. Differs from `lane` only where it changed on the way.
     pub source_lane: Lane,
     /// Whether the request stayed in its lane.
     pub outcome: Outcome,
     /// How both ends are known.
     pub provenance: Provenance,
+}
+
+impl EdgeKey {
+    /// Whether these are hops of requests of this lane: those that arrived in it, and those that left in it and lost it. So a hop to or
+    /// from another lane is no hop of the baseline.
+    pub fn is_of(&self, lane: &Lane) -> bool {
+        if lane.is_base() {
+            self.lane.is_base() && self.source_lane.is_base()
+        } else {
+            self.lane == *lane || self.source_lane == *lane
+        }
+    }
 }
 
 /// How the ends of an edge are known.

@@ -172,7 +172,8 @@ fn exemplars(trace_id: TraceId, duration_ns: u64, start_unix_ns: u64, stands_out
     Exemplars { slowest: at(duration_ns), newest: at(start_unix_ns).filter(|_| stands_out) }
 }
 
-fn side(roles: &Roles, end: End, level: EdgeLevel) -> EdgeSide {
+/// The end of a hop, at a level.
+pub(super) fn side(roles: &Roles, end: End, level: EdgeLevel) -> EdgeSide {
     let service = |place: &Place, operation: &Arc<str>| EdgeSide {
         node: Node::service(Arc::clone(&place.service)),
         detail: Arc::clone(match level {
