@@ -22,41 +22,43 @@ fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
-    let segments = if std::env::var_os("COUNT").is_some() { 2 } else { SEGMENTS };
+    let is_counting = std::env::var_os("COUNT").is_some();
+    let segments = if is_counting { 2 } else { SEGMENTS };
     let requests_per_segment = (SEGMENT_SPANS / load::SPANS_PER_REQUEST) as usize;
     let requests = load::requests((requests_per_segment * segments) as u64);
     let mut figures = FiguresOfSegments::default();
     let mut rounds = Vec::new();
-    let mut bytes = 0;
-    for requests in requests.chunks(requests_per_segment) {
+    let (mut bytes, mut all_spans) = (0, 0);
+    for (number, requests) in requests.chunks(requests_per_segment).enumerate() {
         let mut segment = OpenSegment::default();
         let spans: u64 = requests.iter().map(|request| segment.append(request).unwrap_or_default()).sum();
         let order = segment.order();
-        let before = thread_cpu_ns();
-        let is_last = rounds.len() + 1 == segments;
-        bytes = if is_last {
-            counted(&mut figures, &segment, &order)
-        } else {
-            seal(&mut figures, &segment, &order)
-        };
-        rounds.push((thread_cpu_ns() - before) as f64 / spans as f64);
-        if is_last {
+        if is_counting {
+            let is_counted = number + 1 == segments;
+            if is_counted {
+                counted(&mut figures, &segment, &order)
+            } else {
+                figures.seal(&segment, &order).unwrap_or_default()
+            };
             println!("counted spans: {spans}");
+            continue;
         }
-        bytes = bytes * 1000 / spans as usize;
+        let before = thread_cpu_ns();
+        bytes += figures.seal(&segment, &order).unwrap_or_default();
+        rounds.push((thread_cpu_ns() - before) as f64 / spans as f64);
+        all_spans += spans as usize;
+    }
+    if is_counting {
+        return;
     }
     rounds.sort_unstable_by(f64::total_cmp);
     println!("CPU ns per span              {:>8.0}", rounds[rounds.len() / 2]);
     println!("  of the best segment        {:>8.0}", rounds[0]);
-    println!("bytes per 1000 spans         {bytes:>8}");
+    println!("bytes per 1000 spans         {:>8}", bytes * 1000 / all_spans);
 }
 
 #[inline(never)]
 fn counted(figures: &mut FiguresOfSegments, segment: &OpenSegment, order: &[u32]) -> usize {
-    seal(figures, segment, order)
-}
-
-fn seal(figures: &mut FiguresOfSegments, segment: &OpenSegment, order: &[u32]) -> usize {
     figures.seal(segment, order).unwrap_or_default()
 }
 

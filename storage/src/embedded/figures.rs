@@ -20,7 +20,7 @@ use super::part::{Disk, SharedPart};
 use super::shared::Shared;
 use super::view::View;
 use crate::QueryError;
-use crate::topology::{Figures, FiguresQuery, KnownSpan, Ledger, Resolution, Roles, Totals};
+use crate::topology::{Admission, Figures, FiguresQuery, KnownSpan, Ledger, Resolution, Roles, Totals};
 
 mod encode;
 mod extract;
@@ -58,13 +58,27 @@ const MAX_ROLES: usize = 1 << 16;
 #[derive(Default)]
 pub(super) struct Derivation(Mutex<State>);
 
-#[derive(Default)]
 pub(super) struct State {
+    began: Instant,
     roles: Roles,
     recent: Recent,
+    admission: Option<Admission>,
     // Whether what a process before this one sealed is remembered.
     is_filled: bool,
     live: Option<Live>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            began: Instant::now(),
+            roles: Roles::default(),
+            recent: Recent::default(),
+            admission: None,
+            is_filled: false,
+            live: None,
+        }
+    }
 }
 
 /// What was derived last of the segments that are not sealed.
@@ -107,7 +121,11 @@ impl Derivation {
 impl Derived {
     /// The figures at each resolution.
     fn resolved(&self) -> [Totals; Resolution::ALL.len()] {
-        Resolution::ALL.map(|resolution| self.ledger.totals().at(resolution))
+        Resolution::ALL.map(|resolution| {
+            let mut totals = self.ledger.totals().at(resolution);
+            totals.prune();
+            totals
+        })
     }
 
     /// Writes the figures into the directory of a part, and syncs the file.
@@ -120,7 +138,7 @@ impl State {
     /// For benchmarks: derives the figures of a segment, encodes them, and remembers its traces; returns the bytes.
     pub(super) fn seal(&mut self, columns: &Columns, order: &[u32]) -> std::io::Result<usize> {
         let derived = self.derive(columns, order);
-        let sections = derived.resolved().iter().map(file::section).collect::<Result<Vec<_>, _>>()?;
+        let sections = file::sections(&derived.resolved())?;
         self.remember(&RecentOptions::default(), &derived.spans);
         Ok(sections.iter().map(|section| section.compressed.len()).sum())
     }
@@ -132,8 +150,10 @@ impl State {
     }
 
     /// What these spans, which are ordered by trace, change.
-    fn add_up(&self, spans: &[(TraceKey, KnownSpan)]) -> Ledger {
-        let mut ledger = Ledger::default();
+    fn add_up(&mut self, spans: &[(TraceKey, KnownSpan)]) -> Ledger {
+        let mut admission = self.admission.take().unwrap_or_default();
+        admission.set_minute((self.began.elapsed().as_secs() / 60) as u32);
+        let mut ledger = Ledger::bounded(admission);
         let (mut all, nothing) = (Vec::new(), Vec::new());
         for trace in spans.chunk_by(|a, b| a.0 == b.0) {
             let before = self.recent.get(&trace[0].0).unwrap_or(&nothing);
@@ -141,6 +161,7 @@ impl State {
             recent::unite(before, trace.iter().map(|(_, span)| *span), &mut all);
             ledger.add_trace(&self.roles, trace_id, before, &all);
         }
+        self.admission = Some(ledger.into_admission());
         ledger
     }
 
@@ -149,6 +170,8 @@ impl State {
         self.recent.forget(options.bytes, options.max_age, Instant::now());
         if self.roles.len() > MAX_ROLES {
             self.recent.renumber(&mut self.roles, MAX_ROLES / 2);
+            // It knows keys by the numbers of roles.
+            self.admission = None;
         }
     }
 

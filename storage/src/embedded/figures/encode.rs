@@ -1,19 +1,20 @@
-//! Figures as bytes.
+//! Figures as bytes: keys, which all resolutions share, and rows.
 //!
 //! Every number is LEB128, zigzag where it may be negative. Texts stand once, at the front, and are named by their number.
 //!
 //! ```text
-//! texts:     count, then length and bytes of each
-//! red keys:  count, then service, operation, kind, status, is_entry, lane, instance, instance lane
-//! edge keys: count, then level, source, target (each: kind, name, detail, instance lane), protocol, lane, source lane, outcome, provenance
-//! presence:  count, then service, lane, count of minutes, first minute, distances to the next
-//! red:       count, then by key and time: distance of keys, time in 10 s (a distance where the key is the same), spans, histogram, exemplars
-//! edges:     count, then the same: hops, errors, three histograms, exemplars
-//! histogram: count of buckets, then distance and count of each
-//! exemplars: bits (1: slowest, 2: newest), then at_ns and 16 bytes of trace id for each
+//! keys
+//!   texts:     count, then length and bytes of each
+//!   red keys:  count, then service, operation, kind, status, is_entry, lane, instance, instance lane
+//!   edge keys: count, then level, source, target (each: kind, name, detail, instance lane), protocol, lane, source lane, outcome, provenance
+//!   presence:  count, then service, lane, count of minutes, first minute, distances to the next
+//! rows
+//!   red:       count, then by key and time: distance of keys, time in 10 s (a distance where the key is the same), spans, histogram, exemplars
+//!   edges:     count, then the same: hops, errors, three histograms, exemplars
+//!   histogram: count of buckets, then distance and count of each
+//!   exemplars: bits (1: slowest, 2: newest), then at_ns and 16 bytes of trace id for each
 //! ```
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use laneway_proto::{Lane, TraceId};
@@ -22,20 +23,42 @@ use crate::embedded::part::encoding::{Cut, put_varint, take_varint, unzigzag, zi
 use crate::model::{SpanKind, StatusCode};
 use crate::query::Histogram;
 use crate::topology::{
-    EdgeFigures, EdgeKey, EdgeLevel, EdgeSide, Exemplars, Node, NodeKind, Outcome, Provenance, RedFigures,
-    RedKey, Totals, TraceAt, Verdict,
+    Cells, EdgeFigures, EdgeKey, EdgeLevel, EdgeSide, Exemplars, Node, NodeKind, Outcome, Provenance,
+    RedFigures, RedKey, Totals, TraceAt, Verdict,
 };
 
 const BUCKET_S: u64 = crate::topology::Resolution::TenSeconds.seconds() as u64;
 
-/// The bytes of figures.
-pub(super) fn encode(totals: &Totals) -> Vec<u8> {
+/// Which keys are written, and by which number: those that the finest figures have. What has none there has none at a coarser resolution.
+pub(super) struct Numbering {
+    red: Vec<Option<u32>>,
+    edges: Vec<Option<u32>>,
+}
+
+impl Numbering {
+    pub(super) fn of(finest: &Totals) -> Self {
+        let number = |used: Vec<bool>| {
+            let mut next = 0..;
+            used.into_iter().map(|is_used| if is_used { next.next() } else { None }).collect()
+        };
+        let (mut red, mut edges) =
+            (vec![false; finest.red_keys.iter().len()], vec![false; finest.edge_keys.iter().len()]);
+        finest.red.places().for_each(|(key, _)| red[key as usize] = true);
+        finest.edges.places().for_each(|(key, _)| edges[key as usize] = true);
+        Self { red: number(red), edges: number(edges) }
+    }
+}
+
+/// The bytes of keys.
+pub(super) fn encode_keys(totals: &Totals, numbering: &Numbering) -> Vec<u8> {
     let mut texts = Texts::default();
     let mut out = Vec::new();
-    put_varint(&mut out, totals.red_keys.iter().len() as u64);
-    totals.red_keys.iter().for_each(|key| texts.put_red_key(&mut out, key));
-    put_varint(&mut out, totals.edge_keys.iter().len() as u64);
-    totals.edge_keys.iter().for_each(|key| texts.put_edge_key(&mut out, key));
+    put_varint(&mut out, numbering.red.iter().flatten().count() as u64);
+    let red = totals.red_keys.iter().zip(&numbering.red).filter(|(_, number)| number.is_some());
+    red.for_each(|(key, _)| texts.put_red_key(&mut out, key));
+    put_varint(&mut out, numbering.edges.iter().flatten().count() as u64);
+    let edges = totals.edge_keys.iter().zip(&numbering.edges).filter(|(_, number)| number.is_some());
+    edges.for_each(|(key, _)| texts.put_edge_key(&mut out, key));
     put_varint(&mut out, totals.presence.iter().count() as u64);
     for (service, lane, minutes) in totals.presence.iter() {
         texts.put(&mut out, service);
@@ -47,12 +70,20 @@ pub(super) fn encode(totals: &Totals) -> Vec<u8> {
             last = minute;
         }
     }
-    put_rows(&mut out, &totals.red, |out, figures| {
+    let mut bytes = texts.bytes();
+    bytes.extend(out);
+    bytes
+}
+
+/// The bytes of rows.
+pub(super) fn encode_rows(totals: &Totals, numbering: &Numbering) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_rows(&mut out, &totals.red, &numbering.red, |out, figures| {
         put_varint(out, zigzag(figures.spans));
         put_histogram(out, &figures.duration_ns);
         put_exemplars(out, &figures.exemplars);
     });
-    put_rows(&mut out, &totals.edges, |out, figures| {
+    put_rows(&mut out, &totals.edges, &numbering.edges, |out, figures| {
         put_varint(out, zigzag(figures.hops));
         put_varint(out, zigzag(figures.errors));
         put_histogram(out, &figures.duration_ns);
@@ -60,15 +91,18 @@ pub(super) fn encode(totals: &Totals) -> Vec<u8> {
         put_histogram(out, &figures.queueing_ns);
         put_exemplars(out, &figures.exemplars);
     });
-    let mut bytes = texts.bytes();
-    bytes.extend(out);
-    bytes
+    out
 }
 
-/// The figures of bytes.
-pub(super) fn decode(mut bytes: &[u8]) -> Result<Totals, Cut> {
-    let bytes = &mut bytes;
+/// The figures of keys and rows.
+pub(super) fn decode(mut keys: &[u8], mut rows: &[u8]) -> Result<Totals, Cut> {
     let mut totals = Totals::default();
+    decode_keys(&mut keys, &mut totals)?;
+    decode_rows(&mut rows, &mut totals)?;
+    Ok(totals)
+}
+
+fn decode_keys(bytes: &mut &[u8], totals: &mut Totals) -> Result<(), Cut> {
     let texts: Vec<Arc<str>> = take_list(bytes, |bytes| {
         let len = take_count(bytes)?;
         let (text, rest) = bytes.split_at_checked(len).ok_or(Cut)?;
@@ -76,10 +110,10 @@ pub(super) fn decode(mut bytes: &[u8]) -> Result<Totals, Cut> {
         Ok(std::str::from_utf8(text).map_err(|_| Cut)?.into())
     })?;
     for key in take_list(bytes, |bytes| take_red_key(bytes, &texts))? {
-        totals.red_keys.number(key);
+        totals.number_red(key);
     }
     for key in take_list(bytes, |bytes| take_edge_key(bytes, &texts))? {
-        totals.edge_keys.number(key);
+        totals.number_edge(key);
     }
     for _ in 0..take_count(bytes)? {
         let (service, lane) = (take_text(bytes, &texts)?, take_lane(bytes, &texts)?);
@@ -89,11 +123,15 @@ pub(super) fn decode(mut bytes: &[u8]) -> Result<Totals, Cut> {
             totals.presence.insert(&service, &lane, minute.checked_mul(60).ok_or(Cut)?);
         }
     }
+    Ok(())
+}
+
+fn decode_rows(bytes: &mut &[u8], totals: &mut Totals) -> Result<(), Cut> {
     take_rows(bytes, totals.red_keys.iter().len(), |bytes, place| {
         let spans = unzigzag(take_varint(bytes)?);
         let figures =
             RedFigures { spans, duration_ns: take_histogram(bytes)?, exemplars: take_exemplars(bytes)? };
-        totals.red.insert(place, figures);
+        *totals.red.at(place) = figures;
         Ok(())
     })?;
     take_rows(bytes, totals.edge_keys.iter().len(), |bytes, place| {
@@ -106,17 +144,16 @@ pub(super) fn decode(mut bytes: &[u8]) -> Result<Totals, Cut> {
             queueing_ns: take_histogram(bytes)?,
             exemplars: take_exemplars(bytes)?,
         };
-        totals.edges.insert(place, figures);
+        *totals.edges.at(place) = figures;
         Ok(())
-    })?;
-    Ok(totals)
+    })
 }
 
 /// Texts by number.
 #[derive(Default)]
 struct Texts<'a> {
     texts: Vec<&'a str>,
-    numbers: HashMap<&'a str, u64>,
+    numbers: hashbrown::HashMap<&'a str, u64, foldhash::fast::FixedState>,
 }
 
 impl<'a> Texts<'a> {
@@ -174,16 +211,19 @@ fn place<T: PartialEq>(all: &[T], one: T) -> u8 {
     all.iter().position(|other| *other == one).unwrap_or_default() as u8
 }
 
-fn put_rows<F>(
+fn put_rows<F: Default>(
     out: &mut Vec<u8>,
-    rows: &hashbrown::HashMap<(u32, u64), F, foldhash::fast::FixedState>,
+    rows: &Cells<F>,
+    numbering: &[Option<u32>],
     put: impl Fn(&mut Vec<u8>, &F),
 ) {
-    let mut rows: Vec<_> = rows.iter().collect();
-    rows.sort_unstable_by_key(|(place, _)| **place);
+    let numbered =
+        rows.iter().filter_map(|((key, time_s), row)| Some((numbering[*key as usize]?, *time_s, row)));
+    let mut rows: Vec<_> = numbered.collect();
+    rows.sort_unstable_by_key(|&(key, time_s, _)| (key, time_s));
     put_varint(out, rows.len() as u64);
     let (mut last_key, mut last_time) = (0, 0);
-    for (&(key, time_s), figures) in rows {
+    for (key, time_s, figures) in rows {
         put_varint(out, u64::from(key - last_key));
         let time = time_s / BUCKET_S;
         put_varint(out, if key == last_key { time - last_time } else { time });

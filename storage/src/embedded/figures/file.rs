@@ -3,7 +3,7 @@
 //! ```text
 //! magic "LWFIGS01"
 //! first and last bucket that it has figures of, in seconds since the Unix epoch: u64 each
-//! for each resolution, finest first: length of its section, length decompressed, CRC-32C of the section: u32 each
+//! for the keys, then each resolution, finest first: length of the section, length decompressed, CRC-32C of the section: u32 each
 //! CRC-32C of all above: u32
 //! the sections, each zstd; see `encode` for what is in them
 //! ```
@@ -26,7 +26,9 @@ use crate::topology::{FiguresQuery, Resolution, Totals};
 pub(in super::super) const FIGURES_FILE: &str = "figures.bin";
 
 const MAGIC: [u8; 8] = *b"LWFIGS01";
-const HEADER_LEN: usize = 8 + 2 * 8 + Resolution::ALL.len() * 12 + 4;
+/// Keys, and the rows of each resolution.
+const SECTIONS: usize = 1 + Resolution::ALL.len();
+const HEADER_LEN: usize = 8 + 2 * 8 + SECTIONS * 12 + 4;
 const ZSTD_LEVEL: i32 = 3;
 /// A section that claims to be larger when decompressed is damaged.
 const MAX_DECOMPRESSED: usize = 1 << 30;
@@ -52,7 +54,7 @@ pub(in super::super) struct FiguresFile {
     file: File,
     first_s: u64,
     last_s: u64,
-    sections: [Section; Resolution::ALL.len()],
+    sections: [Section; SECTIONS],
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -69,11 +71,19 @@ pub(super) struct EncodedSection {
     decompressed_len: usize,
 }
 
-/// The section of figures at one resolution.
-pub(super) fn section(totals: &Totals) -> io::Result<EncodedSection> {
-    let encoded = encode::encode(totals);
-    let compressed = zstd::bulk::compress(&encoded, ZSTD_LEVEL)?;
-    Ok(EncodedSection { compressed, decompressed_len: encoded.len() })
+/// The sections of figures, which must number their keys alike; finest resolution first.
+pub(super) fn sections(totals: &[Totals]) -> io::Result<Vec<EncodedSection>> {
+    let Some(finest) = totals.first() else { return Ok(Vec::new()) };
+    let numbering = encode::Numbering::of(finest);
+    let keys = encode::encode_keys(finest, &numbering);
+    let rows = totals.iter().map(|totals| encode::encode_rows(totals, &numbering));
+    std::iter::once(keys)
+        .chain(rows)
+        .map(|bytes| {
+            let compressed = zstd::bulk::compress(&bytes, ZSTD_LEVEL)?;
+            Ok(EncodedSection { compressed, decompressed_len: bytes.len() })
+        })
+        .collect()
 }
 
 /// Writes figures, finest resolution first, into the directory of a part, and syncs the file.
@@ -82,18 +92,18 @@ pub(super) fn write(disk: &Disk, dir: &Path, totals: &[Totals]) -> io::Result<()
     let times = || totals.iter().flat_map(Totals::times_s);
     header.extend(times().min().unwrap_or(u64::MAX).to_le_bytes());
     header.extend(times().max().unwrap_or(0).to_le_bytes());
-    let mut sections = Vec::new();
-    for totals in totals {
-        let EncodedSection { compressed, decompressed_len } = section(totals)?;
+    let sections = sections(totals)?;
+    for EncodedSection { compressed, decompressed_len } in &sections {
         header.extend((compressed.len() as u32).to_le_bytes());
-        header.extend((decompressed_len as u32).to_le_bytes());
-        header.extend(crc32c::crc32c(&compressed).to_le_bytes());
-        sections.extend(compressed);
+        header.extend((*decompressed_len as u32).to_le_bytes());
+        header.extend(crc32c::crc32c(compressed).to_le_bytes());
     }
     header.extend(crc32c::crc32c(&header).to_le_bytes());
     let mut file = disk.create(&dir.join(FIGURES_FILE))?;
     file.write_all(&header)?;
-    file.write_all(&sections)?;
+    for section in &sections {
+        file.write_all(&section.compressed)?;
+    }
     file.sync_all()
 }
 
@@ -116,7 +126,7 @@ impl FiguresFile {
         let number = |at: usize, len: usize| {
             fields[at..at + len].iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
         };
-        let mut sections = [Section::default(); Resolution::ALL.len()];
+        let mut sections = [Section::default(); SECTIONS];
         let mut offset = HEADER_LEN as u64;
         for (section, at) in sections.iter_mut().zip((24..).step_by(12)) {
             let [len, decompressed_len, crc32c] = [at, at + 4, at + 8].map(|at| number(at, 4) as u32);
@@ -161,15 +171,19 @@ impl FiguresFile {
 
     /// Its figures at a resolution.
     pub(super) fn read(&self, resolution: Resolution) -> Result<Totals, QueryError> {
-        let section = self.sections[resolution as usize];
+        let (keys, rows) = (self.section(0)?, self.section(1 + resolution as usize)?);
+        encode::decode(&keys, &rows).map_err(corrupt)
+    }
+
+    fn section(&self, number: usize) -> Result<Vec<u8>, QueryError> {
+        let section = self.sections[number];
         let mut bytes = vec![0; section.len as usize];
         read_exact(&self.file, &mut bytes, section.offset)?;
         let len = section.decompressed_len as usize;
         if crc32c::crc32c(&bytes) != section.crc32c || len > MAX_DECOMPRESSED {
             return Err(corrupt("a checksum does not match"));
         }
-        let decompressed = zstd::bulk::decompress(&bytes, len).map_err(corrupt)?;
-        encode::decode(&decompressed).map_err(corrupt)
+        zstd::bulk::decompress(&bytes, len).map_err(corrupt)
     }
 }
 
