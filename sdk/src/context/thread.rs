@@ -221,6 +221,16 @@ impl Stack {
         Some(self.entries.remove(at).place)
     }
 
+    /// Leaves an entry that is recorded there and was entered last; else `None`, and nothing is left.
+    #[inline]
+    pub(crate) fn leave_recorded(&mut self, key: Key) -> Option<Box<Recording>> {
+        let is_wanted = |last: &mut Entry| last.key == key && matches!(last.place, Place::Recorded(_));
+        match self.entries.pop_if(is_wanted)?.place {
+            Place::Recorded(recording) => Some(recording),
+            _ => None,
+        }
+    }
+
     /// The entry of this key.
     pub(crate) fn entry_mut(&mut self, key: Key) -> Option<&mut Entry> {
         self.entries_mut().find(|entry| entry.key == key)
