@@ -299,7 +299,7 @@ pub struct ContextGuard {
 impl Drop for ContextGuard {
     fn drop(&mut self) {
         if let Some(key) = self.key {
-            drop(thread::with(|thread| thread.stack.leave(key.into())));
+            thread::with(|thread| thread.stack.forget(key.into()));
         }
     }
 }

@@ -221,6 +221,17 @@ impl Stack {
         Some(self.entries.remove(at).place)
     }
 
+    /// Leaves an entry that nobody wants any more.
+    #[inline]
+    pub(crate) fn forget(&mut self, key: Key) {
+        if self.entries.last().is_some_and(|last| last.key == key) {
+            // Where it is, as it is of some size.
+            self.entries.truncate(self.entries.len() - 1);
+        } else {
+            drop(self.leave(key));
+        }
+    }
+
     /// Leaves an entry that is recorded there and was entered last; else `None`, and nothing is left.
     #[inline]
     pub(crate) fn leave_recorded(&mut self, key: Key) -> Option<Box<Recording>> {

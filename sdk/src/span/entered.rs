@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{self, Poll};
 
 use super::Span;
+use crate::context::Context;
 use crate::context::thread::{self, GuardKey, Key, Opened, Place, Stack, Thread};
 use crate::record::{Local, Recording};
 
@@ -25,10 +26,7 @@ impl Span {
     /// Makes this span current on this thread, until the guard is dropped.
     #[inline(always)]
     pub fn entered(mut self) -> EnteredSpan {
-        let key = match self.opened.take() {
-            Some(Opened::Recorded(recording)) => push_recorded(recording),
-            opened => opened.and_then(push),
-        };
+        let key = self.opened.take().and_then(push);
         // It has nothing left to drop.
         std::mem::forget(self);
         EnteredSpan { key, _not_send: PhantomData }
@@ -48,20 +46,29 @@ impl Span {
 
 /// Puts a span on the stack of this thread, with its recording: what traces inside it finds it there. `None` when nothing has to
 /// be taken from there again.
-#[inline(never)]
+#[inline(always)]
 fn push(opened: Opened) -> Option<GuardKey> {
-    thread::with(|thread| {
-        if let (Opened::Shared(context), Some(Place::Shared(around))) = (&opened, thread.stack.innermost())
-            && Arc::ptr_eq(context, around)
-        {
-            return None;
-        }
-        Some(thread.stack.enter(opened.into_place()))
-    })
-    .flatten()
+    match opened {
+        Opened::Recorded(recording) => push_recorded(recording),
+        Opened::Shared(context) => push_shared(context),
+        Opened::Nothing => thread::with(|thread| thread.stack.enter(Place::Plain(Context::EMPTY))),
+    }
 }
 
-/// [`push`] of most spans.
+/// Inside of the span that it shares its context with nothing changes.
+#[inline(never)]
+fn push_shared(context: Arc<Context>) -> Option<GuardKey> {
+    let is_around = thread::with(|thread| match thread.stack.innermost() {
+        Some(Place::Shared(around)) => Arc::ptr_eq(around, &context),
+        _ => false,
+    });
+    if is_around == Some(false) {
+        thread::with(|thread| thread.stack.enter(Place::Shared(context)))
+    } else {
+        None
+    }
+}
+
 #[inline(never)]
 fn push_recorded(recording: Box<Recording>) -> Option<GuardKey> {
     thread::with(|thread| thread.stack.enter(Place::Recorded(recording)))
