@@ -195,14 +195,15 @@ impl Context {
         self.request.as_ref().map(|request| request.carried.clone()).unwrap_or_default()
     }
 
-    /// Tracestate and lane as fields of a span within this context, encoded.
+    /// Tracestate and lane as fields of the span that enters the process in this context, encoded.
+    pub(crate) fn entry_fields(&self) -> &[u8] {
+        self.request.as_ref().map_or(BASELINE_FIELDS, |request| request.fields.received())
+    }
+
+    /// The same of any other span.
     #[inline]
-    pub(crate) fn span_fields(&self) -> [&[u8]; 2] {
-        match &self.request {
-            None => [&[], BASELINE_FIELDS],
-            Some(request) if self.is_remote() => request.fields.received(),
-            Some(request) => [&[], request.fields.inherited()],
-        }
+    pub(crate) fn span_fields(&self) -> &[u8] {
+        self.request.as_ref().map_or(BASELINE_FIELDS, |request| request.fields.inherited())
     }
 
     /// The trace id; `None` outside of a trace.
@@ -298,7 +299,7 @@ pub struct ContextGuard {
 impl Drop for ContextGuard {
     fn drop(&mut self) {
         if let Some(key) = self.key {
-            drop(thread::with(|thread| thread.stack.leave(key.into())));
+            thread::with(|thread| thread.stack.forget(key.into()));
         }
     }
 }

@@ -102,29 +102,30 @@ impl Core {
     }
 
     /// Opens a span in what is current on this thread.
-    #[inline]
     pub(crate) fn open_here(self: &Arc<Self>, name: &'static str) -> Opened {
         let opened = thread::with(|thread| self.open_on(thread, name));
         opened.unwrap_or(Opened::Nothing)
     }
 
     /// Opens a span in what is current.
-    #[inline]
+    #[inline(always)]
     fn open_on(self: &Arc<Self>, Thread { stack, local }: &mut Thread, name: &'static str) -> Opened {
         match stack.innermost() {
-            Some(Place::Shared(context)) if self.sampler.is_parent_based() && !context.is_sampled() => {
+            Some(Place::Shared(context)) if !context.is_sampled() && self.sampler.is_parent_based() => {
                 Opened::Shared(context.clone())
             }
-            Some(innermost) => self.open_within(local, innermost.context(), name),
-            None => self.open_within(local, &Context::EMPTY, name),
+            Some(Place::Recorded(recording)) => self.open_with(local, recording.context(), name),
+            Some(innermost) => self.open_unasked(local, innermost.context(), name),
+            None => self.open_unasked(local, &Context::EMPTY, name),
         }
     }
 
     /// Opens a span in a context that nobody chose: when it is that of no trace, perhaps one was lost.
-    #[inline]
-    fn open_within(self: &Arc<Self>, local: &mut Local, parent: &Context, name: &'static str) -> Opened {
+    #[inline(never)]
+    fn open_unasked(self: &Arc<Self>, local: &mut Local, parent: &Context, name: &'static str) -> Opened {
         let mut opened = self.open_with(local, parent, name);
         if parent.span().is_none()
+            && self.orphans.has_entries()
             && let Some(recording) = opened.recording_mut()
         {
             recording.set_orphan();
@@ -132,8 +133,24 @@ impl Core {
         opened
     }
 
-    #[inline]
+    /// Opens a span in this context.
+    #[inline(never)]
     fn open_with(self: &Arc<Self>, local: &mut Local, parent: &Context, name: &'static str) -> Opened {
+        match parent.span() {
+            // Most spans: nothing is to be decided.
+            Some(span) if !span.remote && span.flags.is_sampled() && self.sampler.is_parent_based() => {
+                let span_id = local.span_id();
+                let mut recording = local.outlet(self).recording();
+                recording.begin_child(self.clock.now(), span_id, span, parent, name);
+                Opened::Recorded(recording)
+            }
+            _ => self.open_entry(local, parent, name),
+        }
+    }
+
+    /// Opens a span that enters the process, or one that the sampler is to decide about.
+    #[inline(never)]
+    fn open_entry(self: &Arc<Self>, local: &mut Local, parent: &Context, name: &'static str) -> Opened {
         let (trace_id, flags) = match parent.span() {
             Some(span) => (span.trace_id, span.flags),
             None => (local.trace_id(), TraceFlags::from_bits(TraceFlags::RANDOM)),
@@ -153,7 +170,7 @@ impl Core {
             _ => outlet.origin(name),
         };
         let mut recording = outlet.recording();
-        recording.begin(self.clock.now(), &span, parent, name);
+        recording.begin_entry(self.clock.now(), span, parent, name);
         Opened::Recorded(recording)
     }
 }

@@ -9,40 +9,40 @@ use laneway_proto::otlp::{attribute, field, wire};
 /// that one.
 #[derive(Debug)]
 pub(crate) struct RequestFields {
-    /// The tracestate as received; then, when that names a caller, without it; then the lane.
-    buf: Box<[u8]>,
-    received_end: usize,
-    inherited_at: usize,
-    lane_at: usize,
+    inherited: Box<[u8]>,
+    /// Empty when they are the same.
+    received: Box<[u8]>,
 }
 
 impl RequestFields {
     /// `caller` is the member that names the caller; `tracestate` has the others.
     pub(crate) fn new(caller: &str, tracestate: &str, lane: &Lane) -> Self {
-        let mut buf = Vec::new();
-        if !caller.is_empty() {
-            wire::string(&mut buf, field::span::TRACE_STATE, &crate::propagation::joined(caller, tracestate));
+        let received = || encode(&crate::propagation::joined(caller, tracestate), lane);
+        Self {
+            inherited: encode(tracestate, lane),
+            received: if caller.is_empty() { Box::default() } else { received() },
         }
-        let inherited_at = buf.len();
-        if !tracestate.is_empty() {
-            wire::string(&mut buf, field::span::TRACE_STATE, tracestate);
-        }
-        let lane_at = buf.len();
-        let received_end = if caller.is_empty() { lane_at } else { inherited_at };
-        attribute::string(&mut buf, field::span::ATTRIBUTES, Lane::KEY, lane.as_str());
-        Self { buf: buf.into(), received_end, inherited_at, lane_at }
     }
 
     /// Those of an entry.
-    pub(crate) fn received(&self) -> [&[u8]; 2] {
-        [&self.buf[..self.received_end], &self.buf[self.lane_at..]]
+    pub(crate) fn received(&self) -> &[u8] {
+        if self.received.is_empty() { &self.inherited } else { &self.received }
     }
 
     /// Those of any other span.
     #[inline]
     pub(crate) fn inherited(&self) -> &[u8] {
-        &self.buf[self.inherited_at..]
+        &self.inherited
     }
+}
+
+fn encode(tracestate: &str, lane: &Lane) -> Box<[u8]> {
+    let mut buf = Vec::new();
+    if !tracestate.is_empty() {
+        wire::string(&mut buf, field::span::TRACE_STATE, tracestate);
+    }
+    attribute::string(&mut buf, field::span::ATTRIBUTES, Lane::KEY, lane.as_str());
+    buf.into()
 }
 
 /// The fields of most requests: those of the baseline that have no tracestate.

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
+use laneway_proto::SpanId;
 use laneway_proto::otlp::field;
 use laneway_proto::otlp::wire::{self, WireType};
 
@@ -140,14 +141,41 @@ impl Recording {
         &self.context
     }
 
-    /// Begins the record of a span, which starts now.
-    #[inline]
-    pub(super) fn begin(&mut self, start: Moment, span: &SpanContext, within: &Context, name: &'static str) {
-        self.context = within.with_span(*span);
+    /// Begins the record of a span that enters the process, or of one whose parent may be in another; it starts now.
+    pub(super) fn begin_entry(
+        &mut self,
+        start: Moment,
+        span: SpanContext,
+        within: &Context,
+        name: &'static str,
+    ) {
         let parent = within.span();
-        (self.start, self.name) = (start, name);
         self.is_local_root = parent.is_none_or(|parent| parent.remote);
-        let mut head = [0; HEAD_LEN];
+        let fields = if within.is_remote() { within.entry_fields() } else { within.span_fields() };
+        self.context = within.with_span(span);
+        self.begin(start, parent, fields, name);
+    }
+
+    /// Begins the record of a child of a span of this process, which starts now.
+    #[inline(always)]
+    pub(super) fn begin_child(
+        &mut self,
+        start: Moment,
+        span_id: SpanId,
+        parent: &SpanContext,
+        within: &Context,
+        name: &'static str,
+    ) {
+        self.is_local_root = false;
+        self.context = within.with_span(SpanContext { span_id, ..*parent });
+        self.begin(start, Some(parent), within.span_fields(), name);
+    }
+
+    #[inline(always)]
+    fn begin(&mut self, start: Moment, parent: Option<&SpanContext>, fields: &[u8], name: &'static str) {
+        (self.start, self.name) = (start, name);
+        let Some(span) = self.context.span() else { return };
+        let mut head = [0; HEAD_LEN + PARENT_LEN];
         head[..3].copy_from_slice(&[key(field::scope_spans::SPANS, WireType::Len), 0, 0]);
         head[3..5].copy_from_slice(&[key(field::span::TRACE_ID, WireType::Len), 16]);
         head[5..21].copy_from_slice(span.trace_id.as_bytes());
@@ -159,30 +187,28 @@ impl Recording {
         // The number of this field takes a second byte.
         head[49..51].copy_from_slice(&[key(field::span::FLAGS & 15, WireType::Fixed32) | 0x80, 1]);
         head[51..55].copy_from_slice(&flags(span, parent.map(|parent| parent.remote)).to_le_bytes());
-        head[55..].copy_from_slice(&[key(field::span::KIND, WireType::Varint), SpanKind::Internal as u8]);
-        let [received, request] = within.span_fields();
-        let len = HEAD_LEN + PARENT_LEN + received.len() + request.len();
-        let mut room = Room::reserve(&mut self.draft.buf, len);
-        room.put(&head);
+        head[55..57].copy_from_slice(&[key(field::span::KIND, WireType::Varint), SpanKind::Internal as u8]);
+        let mut head_len = HEAD_LEN;
         if let Some(parent) = parent {
-            room.put(&[key(field::span::PARENT_SPAN_ID, WireType::Len), 8]);
-            room.put(parent.span_id.as_bytes());
+            head[57..59].copy_from_slice(&[key(field::span::PARENT_SPAN_ID, WireType::Len), 8]);
+            head[59..].copy_from_slice(parent.span_id.as_bytes());
+            head_len += PARENT_LEN;
         }
-        room.put(received);
-        room.put(request);
-        drop(room);
-        self.draft.fields_at = self.draft.buf.len();
+        let mut room = Room::reserve(&mut self.draft.buf, head_len + fields.len());
+        room.put(&head[..head_len]);
+        room.put(fields);
+        self.draft.fields_at = room.end();
     }
 
     /// Writes down how the span ended.
-    #[inline]
+    #[inline(always)]
     pub(super) fn end(&mut self, end_unix_ns: u64) {
         let buf = &mut self.draft.buf;
         buf[END_TIME_AT..END_TIME_AT + 8].copy_from_slice(&end_unix_ns.to_le_bytes());
-        if self.draft.is_touched || self.is_orphan {
+        if self.draft.is_touched || self.name.len() > self.limits.text_bytes {
             self.end_touched();
         } else {
-            put_name(buf, truncate(self.name, self.limits.text_bytes));
+            put_name(buf, self.name);
         }
         Open::at(3).end(&mut self.draft.buf);
     }
@@ -227,9 +253,9 @@ impl Recording {
     }
 
     /// Says that nobody asked for a new trace here.
-    #[cold]
     pub(super) fn set_orphan(&mut self) {
         self.is_orphan = true;
+        self.draft.is_touched = true;
     }
 
     /// Says where an orphan was opened.
@@ -241,6 +267,7 @@ impl Recording {
     }
 
     /// The end of a span that has more than attributes.
+    #[inline(never)]
     fn end_touched(&mut self) {
         self.report_orphan();
         let Draft { buf, name, kind, status_code, status_message, attributes, .. } = &mut self.draft;
