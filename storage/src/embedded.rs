@@ -35,6 +35,7 @@ mod dictionary;
 mod disk;
 mod equal;
 mod error;
+mod idle;
 mod ingest;
 mod inspect;
 mod layout;

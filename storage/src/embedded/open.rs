@@ -65,7 +65,7 @@ fn replay_all(wal: &WalDir, numbers: &[u64]) -> Result<Vec<Arc<LiveSegment>>, Wa
     let replay_some = || {
         let mut segments = Vec::new();
         while let Some(&number) = numbers.get(next.fetch_add(1, Ordering::Relaxed)) {
-            segments.push(replay(wal, number).map(|spans| Arc::new(LiveSegment::new_full(number, spans))));
+            segments.push(replay(wal, number).map(|spans| Arc::new(LiveSegment::replayed(number, spans))));
         }
         segments
     };

@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 
 use laneway_proto::TraceId;
 
-use super::columns::{Columns, Strings};
+use super::columns::Strings;
 use super::quarantine::is_damage;
 use crate::QueryError;
 use crate::query::TimeRange;
@@ -183,27 +183,19 @@ impl Part {
         })
     }
 
-    /// Reads the projected columns of at most so many rows from a row on, all of one row group.
-    pub(super) fn chunk(
-        &self,
-        from: usize,
-        most: usize,
-        projection: &Projection,
-    ) -> Result<Columns, QueryError> {
+    /// The row group that has a row of the part, and the place of the row in it.
+    pub(super) fn row_group_at(&self, row: usize) -> Option<(RowGroup<'_>, usize)> {
         let mut start = 0;
-        for group in self.row_groups() {
-            let end = start + group.rows();
-            if from < end {
-                return group.load(from - start..(from + most).min(end) - start, projection);
-            }
-            start = end;
-        }
-        Ok(Columns::default())
+        self.row_groups().find_map(|group| {
+            let place = row.checked_sub(start)?;
+            start += group.rows();
+            (row < start).then_some((group, place))
+        })
     }
 
     /// Its row groups: trace ids ascend from one to the next.
     pub(super) fn row_groups(&self) -> impl Iterator<Item = RowGroup<'_>> {
-        (0..self.meta.row_groups.len()).map(|number| RowGroup { part: self, number })
+        (0..self.meta.row_groups.len()).map(|number| RowGroup { part: self, number, cache: &self.cache })
     }
 
     /// Whether the trace may be here; "maybe" for one absent trace in 65,536.

@@ -272,10 +272,10 @@ impl Shared {
         }
     }
 
-    /// Keeps the memory of a sealed segment for a coming one, unless a query still reads it, or it was sealed for its age:
-    /// then few spans come, and memory is better given back.
+    /// Keeps the memory of a sealed segment for a coming one, unless a query still reads it, or it was sealed for its age or after a
+    /// restart: then few spans come, or nobody knows, and memory is better given back.
     pub(super) fn recycle(&self, segment: Arc<LiveSegment>) {
-        let Some(segment) = Arc::into_inner(segment) else { return };
+        let Some(segment) = Arc::into_inner(segment).filter(|segment| !segment.is_replayed) else { return };
         let segment = segment.spans.into_inner();
         let Options { segment_max_spans, segment_max_bytes, .. } = self.options;
         let was_full = segment.columns().len() >= segment_max_spans / 2
@@ -295,6 +295,11 @@ impl Shared {
     pub(super) fn spare_segment(&self) -> Segment {
         let spare = self.spare_segments.lock().pop();
         spare.unwrap_or_else(|| Segment::with_capacity(self.options.segment_max_spans))
+    }
+
+    /// Gives the memory of spare segments back.
+    pub(super) fn drop_spare_segments(&self) {
+        self.spare_segments.lock().clear();
     }
 
     /// Waits until at most `most` segments wait to be sealed; `false` when the store closes instead.

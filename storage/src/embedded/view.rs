@@ -25,18 +25,27 @@ pub(super) struct LiveSegment {
     traces: Mutex<TraceRows>,
     // Whether an ingest thread may append to it.
     open: AtomicBool,
+    /// Whether it was restored from its log.
+    pub(super) is_replayed: bool,
 }
 
 impl LiveSegment {
     /// A segment to append to.
     pub(super) fn new_open(number: u64, spans: Segment) -> Self {
-        Self { open: true.into(), ..Self::new_full(number, spans) }
+        Self { open: true.into(), is_replayed: false, ..Self::replayed(number, spans) }
     }
 
-    /// A segment whose spans are durable, and to which none is added.
-    pub(super) fn new_full(number: u64, spans: Segment) -> Self {
+    /// A segment that was restored from its log. Its spans are durable, and none is added.
+    pub(super) fn replayed(number: u64, spans: Segment) -> Self {
         let visible = spans.columns().len().into();
-        Self { number, spans: RwLock::new(spans), visible, open: false.into(), traces: Mutex::default() }
+        Self {
+            number,
+            spans: RwLock::new(spans),
+            visible,
+            traces: Mutex::default(),
+            open: false.into(),
+            is_replayed: true,
+        }
     }
 
     /// Whether spans may yet be added; otherwise it waits to be sealed.

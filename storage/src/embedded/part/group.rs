@@ -6,7 +6,7 @@ use std::sync::Arc;
 use laneway_proto::TraceId;
 
 use super::super::columns::{Columns, Strings};
-use super::cache::{Entry, Key, What};
+use super::cache::{Cache, Entry, Key, What};
 use super::field::{Field, Projection};
 use super::meta::{RowGroupMeta, Section};
 use super::needles::Needles;
@@ -29,9 +29,15 @@ const IDS_PER_PROBE: usize = 64;
 pub(in super::super) struct RowGroup<'a> {
     pub(super) part: &'a Part,
     pub(super) number: usize,
+    pub(super) cache: &'a Cache,
 }
 
 impl<'a> RowGroup<'a> {
+    /// The same row group, read through another cache than that of its part.
+    pub(in super::super) fn through(self, cache: &'a Cache) -> Self {
+        Self { cache, ..self }
+    }
+
     fn meta(self) -> &'a RowGroupMeta {
         &self.part.meta.row_groups[self.number]
     }
@@ -136,8 +142,7 @@ impl<'a> RowGroup<'a> {
         what: What,
         read: impl FnOnce() -> Result<Entry, QueryError>,
     ) -> Result<Entry, QueryError> {
-        self.part
-            .noticed(self.part.cache.get(Key { part: self.part.number, row_group: self.number, what }, read))
+        self.part.noticed(self.cache.get(Key { part: self.part.number, row_group: self.number, what }, read))
     }
 
     fn section(self, section: Section) -> Result<Vec<u8>, QueryError> {
