@@ -10,6 +10,7 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
 use laneway_proto::TraceId;
@@ -55,7 +56,7 @@ pub(super) use write::{PartWriter, write};
 use encoding::byte_array;
 use file::{PartFile, decompress};
 use meta::PartMeta;
-use pages::{ColumnPages, PageMeta};
+use pages::{ColumnPages, IdPage, PageMeta};
 use traces::TraceFilter;
 
 /// Version of the part format that this code writes and reads.
@@ -214,18 +215,25 @@ impl Part {
         if column.is_compressed { decompress(&content, page.decompressed_len as usize) } else { Ok(content) }
     }
 
-    /// Some bytes of a page that is not compressed. Its checksum is of all of them: it is looked at when all are read.
-    fn piece(&self, page: &PageMeta, bytes: Range<usize>) -> Result<Vec<u8>, QueryError> {
+    /// Some bytes of a page of ids. Its checksum is of all of them: the first time, all are read.
+    fn ids(
+        &self,
+        IdPage { page, was_compared }: IdPage<'_>,
+        bytes: Range<usize>,
+    ) -> Result<Vec<u8>, QueryError> {
         let len = page.len as usize;
-        if bytes == (0..len) {
-            return self.spans.read_checked(page.offset, len, page.crc32c);
-        }
         if bytes.end > len {
-            return Err(corrupt("a page is too short"));
+            return Err(corrupt("there are too few ids"));
         }
-        let mut piece = vec![0; bytes.len()];
-        self.spans.read(page.offset + bytes.start as u64, &mut piece)?;
-        Ok(piece)
+        if bytes == (0..len) || !was_compared.load(Ordering::Relaxed) {
+            let mut all = self.spans.read_checked(page.offset, len, page.crc32c)?;
+            was_compared.store(true, Ordering::Relaxed);
+            all.truncate(bytes.end);
+            return Ok(all.split_off(bytes.start));
+        }
+        let mut some = vec![0; bytes.len()];
+        self.spans.read(page.offset + bytes.start as u64, &mut some)?;
+        Ok(some)
     }
 
     fn texts(&self, column: &ColumnPages) -> Result<Strings, QueryError> {

@@ -7,7 +7,7 @@ use laneway_proto::TraceId;
 
 use super::super::columns::{Columns, Strings};
 use super::cache::{Cache, Entry, Key, What};
-use super::field::{Field, Projection};
+use super::field::Projection;
 use super::meta::{RowGroupMeta, Section};
 use super::needles::Needles;
 use super::pages::PageIndex;
@@ -124,16 +124,11 @@ impl<'a> RowGroup<'a> {
         Ok(None)
     }
 
-    /// The ids of some traces. They are not compressed, so that a few are read alone; only all together they have a checksum.
+    /// The ids of some traces. They are not compressed, so that a few are read alone.
     pub(super) fn trace_ids(self, ordinals: Range<usize>) -> Result<Vec<[u8; 16]>, QueryError> {
         let pages = self.pages()?;
-        let column = pages.columns.get(Field::TraceId.index());
-        let dictionary =
-            column.and_then(|column| column.dictionary).ok_or_else(|| corrupt("there are no trace ids"))?;
-        if ordinals.end * 16 > dictionary.len as usize {
-            return Err(corrupt("there are too few trace ids"));
-        }
-        let bytes = self.part.piece(&dictionary, ordinals.start * 16..ordinals.end * 16)?;
+        let dictionary = pages.trace_ids().ok_or_else(|| corrupt("there are no trace ids"))?;
+        let bytes = self.part.ids(dictionary, ordinals.start * 16..ordinals.end * 16)?;
         Ok(bytes.as_chunks().0.to_vec())
     }
 

@@ -115,7 +115,7 @@ impl PartWriter {
             max_start_unix_ns,
             first_trace: hex(columns.trace_id[order[0] as usize]),
             last_trace: hex(columns.trace_id[order[order.len() - 1] as usize]),
-            pages: index.compressed(&PageIndex { columns: pages }.to_bytes())?,
+            pages: index.compressed(&PageIndex::new(pages).to_bytes())?,
             table: index.compressed(&table.to_bytes())?,
             postings: index.compressed(&postings)?,
             lists: index.raw(&lists)?.offset,
