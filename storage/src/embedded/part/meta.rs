@@ -18,6 +18,10 @@ pub(in super::super) struct PartMeta {
     pub(super) filter: Section,
     /// The attribute columns, in their order in the Parquet file and in shapes.
     pub(super) attributes: Vec<AttributeMeta>,
+    /// Keys of attributes of resources; absent when there are too many to list, or where a version wrote it that did not.
+    pub(super) resource_keys: Option<Vec<String>>,
+    /// Keys of attributes of instrumentation scopes; absent in the same cases.
+    pub(super) scope_keys: Option<Vec<String>>,
     pub(super) row_groups: Vec<RowGroupMeta>,
 }
 

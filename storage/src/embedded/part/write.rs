@@ -12,6 +12,7 @@ use super::super::columns::{Columns, resource, scope};
 use super::disk::{Disk, NewFile};
 use super::field::{Field, attribute_type};
 use super::file::{Compressors, IndexWriter};
+use super::keys::DecodedKeys;
 use super::meta::{AttributeMeta, PartMeta, RowGroupMeta};
 use super::order::order;
 use super::pages::PageIndex;
@@ -47,6 +48,8 @@ pub(in super::super) struct PartWriter {
     meta: PartMeta,
     // Keys of the trace filter, ascending per row group.
     traces: Vec<u64>,
+    resource_keys: DecodedKeys,
+    scope_keys: DecodedKeys,
 }
 
 impl PartWriter {
@@ -80,9 +83,13 @@ impl PartWriter {
                 max_start_unix_ns: 0,
                 filter: super::meta::Section { offset: 0, len: 0, crc32c: 0 },
                 attributes,
+                resource_keys: None,
+                scope_keys: None,
                 row_groups: Vec::new(),
             },
             traces: Vec::new(),
+            resource_keys: DecodedKeys::default(),
+            scope_keys: DecodedKeys::default(),
         })
     }
 
@@ -98,6 +105,9 @@ impl PartWriter {
         let scopes = distinct(&columns.scope, scope);
         let services: Vec<String> =
             resources.iter().map(|resource| resource.service_name().to_owned()).collect();
+
+        resources.iter().for_each(|resource| self.resource_keys.see(&resource.attributes));
+        scopes.iter().for_each(|scope| self.scope_keys.see(&scope.attributes));
 
         let group = GroupWriter::new(columns, order, &ends, &resources, &scopes, &mut self.compressors);
         let Written { pages, needles } = group.write(&mut self.spans, &self.meta.attributes)?;
@@ -145,6 +155,8 @@ impl PartWriter {
         self.traces.dedup();
         let filter = TraceFilter::new(&self.traces).map_err(io::Error::other)?;
         self.meta.filter = self.index.raw(&filter.to_bytes())?;
+        self.meta.resource_keys = self.resource_keys.into_list();
+        self.meta.scope_keys = self.scope_keys.into_list();
         self.spans.finish().map_err(io::Error::other)?;
         self.spans.inner().sync_all()?;
         self.index.finish()?;
