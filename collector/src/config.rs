@@ -74,6 +74,21 @@ section! {
 }
 
 section! {
+    /// What queries may take.
+    Query in "query" {
+        /// Memory that one query may take for spans and columns, beside what the cache holds. One that needs more is refused with 400,
+        /// so that no question, however large its answer, ends the collector. Several queries may run at once.
+        max_memory_bytes: ByteSize = ByteSize::mebi(512), within ByteSize::mebi(16)..=ByteSize::gibi(1024);
+        /// Threads that one query reads on, where it has much to read. Those beside its own are shared by all queries. `0` stands for
+        /// as many as there are cores, at most 16.
+        threads: u64 = 0, within 0..=256;
+        /// Memory that indexes and dictionaries of parts are kept in from query to query. It is given back when no query came for a
+        /// minute or two.
+        cache_bytes: ByteSize = ByteSize::mebi(64), within ByteSize::mebi(1)..=ByteSize::gibi(64);
+    }
+}
+
+section! {
     /// Merging of small parts into large ones, in the background.
     Merge in "merge" {
         /// Whether parts are merged. Without it, queries get slower with every sealed segment.
@@ -166,6 +181,8 @@ pub struct Config {
     pub segment: Segment,
     /// `[ingest]`
     pub ingest: Ingest,
+    /// `[query]`
+    pub query: Query,
     /// `[merge]`
     pub merge: Merge,
     /// `[retention]`
@@ -189,6 +206,7 @@ impl Config {
             Wal::options(),
             Segment::options(),
             Ingest::options(),
+            Query::options(),
             Merge::options(),
             Retention::options(),
             Admin::options(),
@@ -210,6 +228,7 @@ impl Config {
             wal: Wal::read(&mut reader),
             segment: Segment::read(&mut reader),
             ingest: Ingest::read(&mut reader),
+            query: Query::read(&mut reader),
             merge: Merge::read(&mut reader),
             retention: Retention::read(&mut reader),
             admin: Admin::read(&mut reader),

@@ -28,6 +28,12 @@ pub(crate) fn open(config: &Config) -> Result<Arc<dyn Store>, OpenError> {
             0 => Options::default_ingest_threads(),
             threads => usize::try_from(threads).unwrap_or(usize::MAX),
         },
+        cache_bytes: config.query.cache_bytes.as_usize(),
+        query_memory_bytes: config.query.max_memory_bytes.as_usize(),
+        query_helpers: match config.query.threads {
+            0 => Options::default_query_helpers(),
+            threads => usize::try_from(threads - 1).unwrap_or(usize::MAX),
+        },
         merge: MergeOptions {
             enabled: config.merge.enabled,
             max_cpu_percent: u32::try_from(config.merge.max_cpu_percent).unwrap_or(100),

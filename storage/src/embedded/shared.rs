@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use super::Options;
 use super::layout::Layout;
 use super::maintenance::Maintenance;
+use super::parallel::Helpers;
 use super::part::{Cache, Disk, SharedPart};
 use super::segment::Segment;
 use super::view::{LiveSegment, View};
@@ -37,6 +38,7 @@ pub(super) struct Shared {
     pub(super) disk: Disk,
     /// Of all parts.
     pub(super) cache: Arc<Cache>,
+    pub(super) query_helpers: Arc<Helpers>,
     pub(super) counters: Counters,
     pub(super) maintenance: Maintenance,
     view: RwLock<Arc<View>>,
@@ -116,6 +118,7 @@ impl Shared {
         let threads = 0..options.ingest_threads.max(1);
         let jobs = threads.clone().map(|_| VecDeque::new()).collect();
         Self {
+            query_helpers: Arc::new(Helpers::new(options.query_helpers)),
             options,
             layout,
             wal,

@@ -7,7 +7,7 @@ use laneway_proto::TraceId;
 
 use super::super::columns::{Columns, Strings};
 use super::cache::{Cache, Entry, Key, What};
-use super::field::Projection;
+use super::field::{Field, Projection};
 use super::meta::{RowGroupMeta, Section};
 use super::needles::Needles;
 use super::pages::PageIndex;
@@ -42,6 +42,11 @@ impl<'a> RowGroup<'a> {
         &self.part.meta.row_groups[self.number]
     }
 
+    /// The part that it is of.
+    pub(in super::super) fn part(self) -> &'a Part {
+        self.part
+    }
+
     /// How many spans.
     pub(in super::super) fn rows(self) -> usize {
         self.meta().rows
@@ -71,6 +76,20 @@ impl<'a> RowGroup<'a> {
         projection: &Projection,
     ) -> Result<Columns, QueryError> {
         self.part.noticed(read::load(self, rows, projection))
+    }
+
+    /// About how many bytes of memory the projected columns of some rows take, without dictionaries, which the cache has.
+    pub(in super::super) fn load_bytes(
+        self,
+        rows: &Range<usize>,
+        projection: &Projection,
+    ) -> Result<usize, QueryError> {
+        let pages = self.part.noticed(self.pages())?;
+        let attributes = self.part.meta.attributes.iter();
+        let fields = Field::ALL.iter().map(|field| projection.has(*field));
+        let is_wanted = fields.chain(attributes.map(|attribute| projection.has_attribute(&attribute.key)));
+        let columns = pages.columns.iter().zip(is_wanted).filter(|(_, is_wanted)| *is_wanted);
+        Ok(columns.map(|(column, _)| column.load_bytes(rows, self.rows())).sum())
     }
 
     /// Reads everything, and compares it with its checksums.

@@ -55,6 +55,19 @@ impl ColumnPages {
         if rows.is_empty() { 0..0 } else { rows.start / self.page_rows..rows.end.div_ceil(self.page_rows) }
     }
 
+    /// About how many bytes of memory the values of some rows take, of the `all` that its row group has.
+    pub(super) fn load_bytes(&self, rows: &Range<usize>, all: usize) -> usize {
+        /// Of a number of a dictionary, or of a place in a buffer; lists without a dictionary have both.
+        const ROW_BYTES: usize = 8;
+        let pages = self.pages.get(self.pages_of(rows)).unwrap_or_default();
+        let (content, values) = pages.iter().fold((0, 0), |(content, values), page| {
+            (content + page.decompressed_len as usize, values + page.values as usize)
+        });
+        // Of pages that are read in part, the part.
+        let page_rows = (pages.len() * self.page_rows).min(all).max(1);
+        (content + values * ROW_BYTES).checked_mul(rows.len()).map_or(usize::MAX, |bytes| bytes / page_rows)
+    }
+
     /// The rows of a page, of the `rows` that its row group has.
     pub(super) fn rows_of(&self, page: usize, rows: usize) -> Range<usize> {
         page * self.page_rows..((page + 1) * self.page_rows).min(rows)
