@@ -29,6 +29,7 @@ mod file;
 mod group;
 mod keys;
 mod links;
+mod matching;
 mod meta;
 mod names;
 mod needles;
@@ -42,6 +43,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod traces;
+mod value_filter;
 mod write;
 
 pub(super) use cache::Cache;

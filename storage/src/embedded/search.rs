@@ -41,7 +41,7 @@ pub(super) fn trace(
 
 /// A page of matching traces.
 pub(super) fn search(snapshot: &Snapshot, query: &TraceQuery, work: &Work) -> Result<TracePage, QueryError> {
-    let mut places = BestFirst::new(snapshot, query, work);
+    let mut places = BestFirst::new(snapshot, query, work)?;
     let mut given = HashSet::new();
     let mut page = TracePage { traces: Vec::new(), next: None };
     let mut last = None;

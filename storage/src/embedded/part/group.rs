@@ -95,7 +95,9 @@ impl<'a> RowGroup<'a> {
     /// Reads everything, and compares it with its checksums.
     pub(in super::super) fn verify(self) -> Result<(), QueryError> {
         let meta = self.meta();
-        let needles = meta.needles.iter().map(|needles| needles.section);
+        // Those of the whole part with the first row group.
+        let of_part = if self.number == 0 { self.part.meta.needles.as_slice() } else { &[] };
+        let needles = meta.needles.iter().chain(of_part).map(|needles| needles.section);
         for section in [meta.pages, meta.table, meta.postings].into_iter().chain(needles) {
             self.part.index.raw_section(section)?;
         }

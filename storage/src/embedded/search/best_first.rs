@@ -12,7 +12,7 @@ use std::ops::Range;
 use laneway_proto::TraceId;
 
 use super::super::columns::Columns;
-use super::super::part::{Candidates, RowGroup};
+use super::super::part::{Candidates, PartId, RowGroup};
 use super::super::scan;
 use super::super::view::{Live, Snapshot, Source};
 use super::{Taken, Work};
@@ -93,18 +93,31 @@ impl<'a> BestFirst<'a> {
         snapshot: &'a Snapshot,
         query: &'a TraceQuery,
         work: &'a Work,
-    ) -> Self {
+    ) -> Result<Self, QueryError> {
         let mut range = query.range;
         if let Some(cursor) = query.cursor {
             range.end_unix_ns = range.end_unix_ns.min(cursor.start_unix_ns);
         }
         let search = Search { filter: &query.filter, range, cursor: query.cursor, work };
         let (mut heap, mut sources) = (BinaryHeap::new(), Vec::new());
+        // The row groups of a part come one after the other.
+        let mut last: Option<(PartId, bool)> = None;
         for (bounds, source) in snapshot.sources(range) {
+            if let Source::Group(group) = source {
+                let part = group.part();
+                let may_match = match last {
+                    Some((id, may_match)) if id == part.id() => may_match,
+                    _ => part.may_match(&query.filter)?,
+                };
+                last = Some((part.id(), may_match));
+                if !may_match {
+                    continue;
+                }
+            }
             heap.push(Item::Source { bound_unix_ns: bounds.end_unix_ns, number: sources.len() });
             sources.push((source, Frontier::Unopened));
         }
-        Self { search, heap, sources, opened: 0 }
+        Ok(Self { search, heap, sources, opened: 0 })
     }
 
     /// The next place.

@@ -147,9 +147,15 @@ impl RowGroup<'_> {
     }
 
     fn listed<'l>(self, lists: Option<impl Iterator<Item = &'l List>>) -> Result<Candidates, QueryError> {
-        let Some(lists) = lists else { return Ok(Candidates::All) };
-        let none = Ok(Candidates::NONE);
-        lists.fold(none, |some, list| Ok(some?.or(Candidates::Only(self.list(list)?))))
+        let Some(mut lists) = lists else { return Ok(Candidates::All) };
+        let Some(first) = lists.next() else { return Ok(Candidates::NONE) };
+        let Some(second) = lists.next() else { return Ok(Candidates::Only(self.list(first)?)) };
+        // A service has a list for each of its operations, and most traces are on several.
+        let mut is_listed = vec![false; self.traces()];
+        for list in [first, second].into_iter().chain(lists) {
+            self.list(list)?.into_iter().for_each(|ordinal| is_listed[ordinal as usize] = true);
+        }
+        Ok(self.traces_where(|ordinal| is_listed[ordinal]))
     }
 
     fn traces_where(self, is_candidate: impl Fn(usize) -> bool) -> Candidates {
@@ -222,7 +228,7 @@ impl RowGroup<'_> {
         if let Some(value) = &value
             && let Some(needles) = self.needles(place)?
         {
-            return self.in_pages(place, text, &needles.pages_with(needles::hash(value)));
+            return self.in_pages(place, kind, text, &needles.pages_with(needles::hash(value)));
         }
         let pages = self.pages()?;
         let index = Field::ALL.len() + place;
@@ -241,13 +247,25 @@ impl RowGroup<'_> {
 
     /// Traces with a span that has a value in some pages of an attribute column. Where these are few, the column tells; otherwise any
     /// trace with a span there may.
-    fn in_pages(self, place: usize, text: &str, ranges: &[Range<usize>]) -> Result<Candidates, QueryError> {
+    fn in_pages(
+        self,
+        place: usize,
+        kind: AttributeType,
+        text: &str,
+        ranges: &[Range<usize>],
+    ) -> Result<Candidates, QueryError> {
         if ranges.is_empty() {
             return Ok(Candidates::NONE);
         }
-        let pages = self.pages()?;
-        let column =
-            pages.columns.get(Field::ALL.len() + place).ok_or_else(|| corrupt("a column has no pages"))?;
+        let (pages, index) = (self.pages()?, Field::ALL.len() + place);
+        let column = pages.columns.get(index).ok_or_else(|| corrupt("a column has no pages"))?;
+        // A filter may be wrong; the dictionary is not, and is needed to read the pages anyway.
+        if column.encoding == PageEncoding::Dictionary
+            && kind == AttributeType::String
+            && !self.texts(index, &pages)?.iter().any(|known| known == text.as_bytes())
+        {
+            return Ok(Candidates::NONE);
+        }
         let end = |page: usize| (page * column.page_rows).min(self.rows());
         let mut rows: Vec<Range<usize>> =
             ranges.iter().map(|pages| end(pages.start)..end(pages.end)).collect();

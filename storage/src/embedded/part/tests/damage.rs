@@ -1,7 +1,6 @@
 //! Whatever happens to the files of a part, what is read is what was written, or an error.
 
 use super::*;
-use crate::query::SpanFilter;
 use crate::testing::{Random, damaged};
 
 const FILES: [&str; 3] = [META_FILE, INDEX_FILE, SPANS_FILE];
@@ -14,7 +13,14 @@ fn assert_true_or_error(dir: &Path, spans: &[Span], name: &str, damage: &dyn std
         assert!(read == spans, "{name}, {damage}: something else is read");
     }
     let filter = SpanFilter::All(Vec::new());
+    let needle = SpanFilter::Attribute {
+        scope: AttributeScope::Any,
+        key: "unique".to_owned(),
+        text: "user-1".to_owned(),
+    };
+    let _ = part.may_match(&needle);
     for group in part.row_groups() {
+        let _ = group.candidates(&needle);
         let _ = group.candidates(&filter);
         let _ = group.table();
         for id in [1, 400, 100_000u128] {
