@@ -67,6 +67,12 @@ pub enum QueryError {
     /// Stored data is not what was written.
     #[error("stored data is corrupt: {0}")]
     Corrupt(String),
+    /// The answer takes more memory than a query may have.
+    #[error("the query takes more than the {limit_bytes} bytes of memory that one may have")]
+    TooLarge {
+        /// The limit.
+        limit_bytes: usize,
+    },
     /// Nobody waits for the answer any more.
     #[error("the query was cancelled")]
     Cancelled,

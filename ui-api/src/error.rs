@@ -69,6 +69,7 @@ impl ApiError {
             | Self::BadPath
             | Self::Admin(AdminError::Unsupported(_))
             | Self::TooMany { .. }
+            | Self::Store(QueryError::TooLarge { .. })
             | Self::TooManySpans { .. } => StatusCode::BAD_REQUEST,
             Self::Disabled(_) | Self::FromBrowser => StatusCode::FORBIDDEN,
             Self::Admin(AdminError::Refused(_)) => StatusCode::CONFLICT,
@@ -111,6 +112,7 @@ impl ApiError {
             Self::Timeout(_) => "timeout",
             Self::Store(QueryError::Closing) => "closing",
             Self::Store(QueryError::Cancelled) => "cancelled",
+            Self::Store(QueryError::TooLarge { .. }) => "query_too_large",
             Self::Store(_) | Self::Admin(AdminError::Data(_)) | Self::Internal => "internal",
         }
     }
@@ -137,6 +139,9 @@ impl ApiError {
             Self::LaneNotFound(_) => "GET /api/v1/lanes lists those of a range of time",
             Self::TooManySpans { .. } => "lower 'limit', or narrow the search",
             Self::Timeout(_) => "narrow the range of time",
+            Self::Store(QueryError::TooLarge { .. }) => {
+                "narrow the search, or raise query.max_memory_bytes of the server"
+            }
             Self::NotReady(_)
             | Self::Store(QueryError::Closing | QueryError::Cancelled)
             | Self::Admin(AdminError::Unavailable(_)) => "try again later",

@@ -109,6 +109,7 @@ pub(crate) enum Broken {
     Hangs,
     Corrupt,
     Closing,
+    TooLarge,
 }
 
 impl Broken {
@@ -118,6 +119,7 @@ impl Broken {
             Self::Hangs => std::future::pending().await,
             Self::Corrupt => Err(QueryError::Corrupt("/secret/path".to_owned())),
             Self::Closing => Err(QueryError::Closing),
+            Self::TooLarge => Err(QueryError::TooLarge { limit_bytes: 1_000 }),
         }
     }
 }

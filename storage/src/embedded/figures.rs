@@ -20,7 +20,9 @@ use super::part::{Disk, SharedPart};
 use super::shared::Shared;
 use super::view::View;
 use crate::QueryError;
-use crate::topology::{Admission, Figures, FiguresQuery, KnownSpan, Ledger, Resolution, Roles, Totals};
+use crate::topology::{
+    Admission, AdmissionLimits, Figures, FiguresQuery, KnownSpan, Ledger, Resolution, Roles, Totals,
+};
 
 mod encode;
 mod extract;
@@ -36,18 +38,24 @@ pub(super) use history::{History, expire, keep};
 use extract::Extractor;
 use recent::{Recent, TraceKey};
 
-/// How much is remembered of traces whose spans are in parts.
+/// How figures are derived.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RecentOptions {
-    /// The most bytes that it takes. Default: 32 MiB, which is about 700,000 spans.
-    pub bytes: usize,
-    /// How long after the last span of a trace was sealed. Default: 5 minutes.
-    pub max_age: Duration,
+pub struct TopologyOptions {
+    /// The most bytes that traces take which are remembered although their spans are in parts. Default: 32 MiB, which is about 700,000 spans.
+    pub recent_bytes: usize,
+    /// How long a trace is remembered after the last of its spans was sealed. Default: 5 minutes.
+    pub recent_max_age: Duration,
+    /// How many different keys are told apart.
+    pub limits: AdmissionLimits,
 }
 
-impl Default for RecentOptions {
+impl Default for TopologyOptions {
     fn default() -> Self {
-        Self { bytes: 32 /* MiB */ * 1024 * 1024, max_age: Duration::from_secs(5 * 60) }
+        Self {
+            recent_bytes: 32 /* MiB */ * 1024 * 1024,
+            recent_max_age: Duration::from_secs(5 * 60),
+            limits: AdmissionLimits::default(),
+        }
     }
 }
 
@@ -55,13 +63,13 @@ impl Default for RecentOptions {
 const MAX_ROLES: usize = 1 << 16;
 
 /// What figures are derived with.
-#[derive(Default)]
 pub(super) struct Derivation(Mutex<State>);
 
 pub(super) struct State {
     began: Instant,
     roles: Roles,
     recent: Recent,
+    limits: AdmissionLimits,
     admission: Option<Admission>,
     // Whether what a process before this one sealed is remembered.
     is_filled: bool,
@@ -74,6 +82,7 @@ impl Default for State {
             began: Instant::now(),
             roles: Roles::default(),
             recent: Recent::default(),
+            limits: AdmissionLimits::default(),
             admission: None,
             is_filled: false,
             live: None,
@@ -95,6 +104,10 @@ pub(super) struct Derived {
 }
 
 impl Derivation {
+    pub(super) fn new(options: &TopologyOptions) -> Self {
+        Self(Mutex::new(State { limits: options.limits, ..State::default() }))
+    }
+
     /// Derives what the rows of a segment add to the figures of all parts. `order` is that of a part.
     pub(super) fn derive(
         &self,
@@ -111,7 +124,7 @@ impl Derivation {
     pub(super) fn commit(&self, shared: &Shared, derived: Option<Derived>, change: impl FnOnce(&mut View)) {
         let state = &mut *self.0.lock();
         if let Some(derived) = derived {
-            state.remember(&shared.options.recent, &derived.spans);
+            state.remember(&shared.options.topology, &derived.spans);
         }
         state.live = None;
         shared.change_view(change);
@@ -139,7 +152,7 @@ impl State {
     pub(super) fn seal(&mut self, columns: &Columns, order: &[u32]) -> std::io::Result<usize> {
         let derived = self.derive(columns, order);
         let sections = file::sections(&derived.resolved())?;
-        self.remember(&RecentOptions::default(), &derived.spans);
+        self.remember(&TopologyOptions::default(), &derived.spans);
         Ok(sections.iter().map(|section| section.compressed.len()).sum())
     }
 
@@ -151,7 +164,7 @@ impl State {
 
     /// What these spans, which are ordered by trace, change.
     fn add_up(&mut self, spans: &[(TraceKey, KnownSpan)]) -> Ledger {
-        let mut admission = self.admission.take().unwrap_or_default();
+        let mut admission = self.admission.take().unwrap_or_else(|| Admission::new(self.limits));
         admission.set_minute((self.began.elapsed().as_secs() / 60) as u32);
         let mut ledger = Ledger::bounded(admission);
         let (mut all, nothing) = (Vec::new(), Vec::new());
@@ -165,9 +178,9 @@ impl State {
         ledger
     }
 
-    fn remember(&mut self, options: &RecentOptions, spans: &[(TraceKey, KnownSpan)]) {
+    fn remember(&mut self, options: &TopologyOptions, spans: &[(TraceKey, KnownSpan)]) {
         self.recent.insert(spans, Instant::now());
-        self.recent.forget(options.bytes, options.max_age, Instant::now());
+        self.recent.forget(options.recent_bytes, options.recent_max_age, Instant::now());
         if self.roles.len() > MAX_ROLES {
             self.recent.renumber(&mut self.roles, MAX_ROLES / 2);
             // It knows keys by the numbers of roles.
@@ -182,9 +195,9 @@ impl State {
         }
         let mut parts: Vec<SharedPart> = shared.view().parts.clone();
         parts.sort_unstable_by_key(|part| std::cmp::Reverse(part.id()));
-        let mut room = shared.options.recent.bytes / recent::BYTES_PER_SPAN;
+        let mut room = shared.options.topology.recent_bytes / recent::BYTES_PER_SPAN;
         for part in parts {
-            let is_recent = part.age(&shared.layout.parts) <= shared.options.recent.max_age;
+            let is_recent = part.age(&shared.layout.parts) <= shared.options.topology.recent_max_age;
             if !is_recent || part.rows() > room {
                 break;
             }

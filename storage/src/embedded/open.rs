@@ -1,10 +1,7 @@
 //! Opening a store: recovery of what an earlier process left.
 
 use std::fs;
-use std::num::NonZero;
-use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use laneway_proto::otlp::reader::TracesRequest;
@@ -18,7 +15,7 @@ use super::segment::Segment;
 use super::shared::{Counters, Shared, Workers};
 use super::view::{LiveSegment, View};
 use super::wal::{OsFs, WalDir, WalError, WalOptions};
-use super::{Options, maintenance, quarantine, seal};
+use super::{Options, maintenance, parallel, quarantine, seal};
 use crate::QueryError;
 
 pub(super) fn open(options: Options) -> Result<(Arc<Shared>, Workers), OpenError> {
@@ -63,26 +60,10 @@ pub(super) fn open(options: Options) -> Result<(Arc<Shared>, Workers), OpenError
 
 /// Replays logs, as many at a time as there are cores, and returns their segments in the same order.
 fn replay_all(wal: &WalDir, numbers: &[u64]) -> Result<Vec<Arc<LiveSegment>>, WalError> {
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let next = AtomicUsize::new(0);
-    let replay_some = || {
-        let mut segments = Vec::new();
-        while let Some(&number) = numbers.get(next.fetch_add(1, Ordering::Relaxed)) {
-            segments.push(replay(wal, number).map(|spans| Arc::new(LiveSegment::new_full(number, spans))));
-        }
-        segments
-    };
-    let replayed: Vec<_> = thread::scope(|scope| {
-        let others: Vec<_> = (1..cores.min(numbers.len())).map(|_| scope.spawn(replay_some)).collect();
-        let mut all = replay_some();
-        all.extend(
-            others.into_iter().flat_map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic))),
-        );
-        all
-    });
-    let mut segments = replayed.into_iter().collect::<Result<Vec<_>, _>>()?;
-    segments.sort_unstable_by_key(|segment| segment.number);
-    Ok(segments)
+    let others = thread::available_parallelism().map_or(0, |cores| cores.get() - 1);
+    let segment =
+        |&number: &u64| replay(wal, number).map(|spans| Arc::new(LiveSegment::replayed(number, spans)));
+    parallel::map(others, numbers, segment).into_iter().collect()
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>, OpenError> {

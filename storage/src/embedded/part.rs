@@ -10,12 +10,13 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use laneway_proto::TraceId;
 
-use super::columns::{Columns, Strings};
+use super::columns::Strings;
 use super::figures::{FIGURES_FILE, FiguresFile};
 use super::quarantine::is_damage;
 use crate::QueryError;
@@ -30,6 +31,7 @@ mod file;
 mod group;
 mod keys;
 mod links;
+mod matching;
 mod meta;
 mod names;
 mod needles;
@@ -43,6 +45,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod traces;
+mod value_filter;
 mod write;
 
 pub(super) use cache::Cache;
@@ -58,7 +61,7 @@ pub(super) use write::{PartWriter, write};
 use encoding::byte_array;
 use file::{PartFile, decompress};
 use meta::PartMeta;
-use pages::{ColumnPages, PageMeta};
+use pages::{ColumnPages, IdPage, PageMeta};
 use traces::TraceFilter;
 
 /// Version of the part format that this code writes and reads.
@@ -200,27 +203,19 @@ impl Part {
         })
     }
 
-    /// Reads the projected columns of at most so many rows from a row on, all of one row group.
-    pub(super) fn chunk(
-        &self,
-        from: usize,
-        most: usize,
-        projection: &Projection,
-    ) -> Result<Columns, QueryError> {
+    /// The row group that has a row of the part, and the place of the row in it.
+    pub(super) fn row_group_at(&self, row: usize) -> Option<(RowGroup<'_>, usize)> {
         let mut start = 0;
-        for group in self.row_groups() {
-            let end = start + group.rows();
-            if from < end {
-                return group.load(from - start..(from + most).min(end) - start, projection);
-            }
-            start = end;
-        }
-        Ok(Columns::default())
+        self.row_groups().find_map(|group| {
+            let place = row.checked_sub(start)?;
+            start += group.rows();
+            (row < start).then_some((group, place))
+        })
     }
 
     /// Its row groups: trace ids ascend from one to the next.
     pub(super) fn row_groups(&self) -> impl Iterator<Item = RowGroup<'_>> {
-        (0..self.meta.row_groups.len()).map(|number| RowGroup { part: self, number })
+        (0..self.meta.row_groups.len()).map(|number| RowGroup { part: self, number, cache: &self.cache })
     }
 
     /// Whether the trace may be here; "maybe" for one absent trace in 65,536.
@@ -239,18 +234,25 @@ impl Part {
         if column.is_compressed { decompress(&content, page.decompressed_len as usize) } else { Ok(content) }
     }
 
-    /// Some bytes of a page that is not compressed. Its checksum is of all of them: it is looked at when all are read.
-    fn piece(&self, page: &PageMeta, bytes: Range<usize>) -> Result<Vec<u8>, QueryError> {
+    /// Some bytes of a page of ids. Its checksum is of all of them: the first time, all are read.
+    fn ids(
+        &self,
+        IdPage { page, was_compared }: IdPage<'_>,
+        bytes: Range<usize>,
+    ) -> Result<Vec<u8>, QueryError> {
         let len = page.len as usize;
-        if bytes == (0..len) {
-            return self.spans.read_checked(page.offset, len, page.crc32c);
-        }
         if bytes.end > len {
-            return Err(corrupt("a page is too short"));
+            return Err(corrupt("there are too few ids"));
         }
-        let mut piece = vec![0; bytes.len()];
-        self.spans.read(page.offset + bytes.start as u64, &mut piece)?;
-        Ok(piece)
+        if bytes == (0..len) || !was_compared.load(Ordering::Relaxed) {
+            let mut all = self.spans.read_checked(page.offset, len, page.crc32c)?;
+            was_compared.store(true, Ordering::Relaxed);
+            all.truncate(bytes.end);
+            return Ok(all.split_off(bytes.start));
+        }
+        let mut some = vec![0; bytes.len()];
+        self.spans.read(page.offset + bytes.start as u64, &mut some)?;
+        Ok(some)
     }
 
     fn texts(&self, column: &ColumnPages) -> Result<Strings, QueryError> {

@@ -22,6 +22,7 @@ mod faults;
 mod fixture;
 pub(super) mod lifecycle;
 mod model;
+mod queries;
 
 pub(super) fn options(dir: &Path) -> Options {
     Options { segment_max_spans: 12, wal_spare_bytes: 64 * 1024, ingest_threads: 1, ..Options::new(dir) }

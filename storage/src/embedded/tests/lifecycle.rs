@@ -131,9 +131,10 @@ async fn a_query_goes_on_with_parts_that_were_replaced_meanwhile() {
     let store = EmbeddedStore::open(options(dir.path())).unwrap();
     let begun = store.shared.view().snapshot();
     merge_all(&store);
+    let work = Work::new(usize::MAX, Arc::clone(&store.shared.query_helpers));
     for snapshot in [&snapshot, &begun] {
         let id = TraceId::from_bytes(999u128.to_be_bytes()).unwrap();
-        assert_eq!(search::trace(snapshot, id).unwrap().unwrap().spans.len(), 8);
+        assert_eq!(search::trace(snapshot, id, &work).unwrap().unwrap().spans.len(), 8);
     }
     let removed = || std::fs::read_dir(dir.path().join("tmp")).unwrap().count();
     assert_eq!(removed(), 8, "they are kept as long as a query holds them");
