@@ -150,6 +150,17 @@ section! {
 }
 
 section! {
+    /// What `/metrics` says beside the collector's own state.
+    Metrics in "metrics" {
+        /// Whether it has the series that Grafana's service map and users of Tempo rely on: `traces_service_graph_*` and
+        /// `traces_spanmetrics_*`. They are counted by the minute, half a minute after its end.
+        span_metrics: bool = true;
+        /// Series of each of both kinds, at most: those that are seen first. `laneway_span_metrics_left_out_total` counts what has no place.
+        max_series: u64 = 2000, within 1..=100_000;
+    }
+}
+
+section! {
     /// What the receivers take at most. Refusals are answered as OTLP asks, and counted.
     Limits in "limits" {
         /// Size of one OTLP/gRPC message, decompressed. Larger ones get RESOURCE_EXHAUSTED, which is not retried.
@@ -211,6 +222,8 @@ pub struct Config {
     pub retention: Retention,
     /// `[admin]`
     pub admin: Admin,
+    /// `[metrics]`
+    pub metrics: Metrics,
     /// `[limits]`
     pub limits: Limits,
     /// `[cors]`
@@ -232,6 +245,7 @@ impl Config {
             Merge::options(),
             Retention::options(),
             Admin::options(),
+            Metrics::options(),
             Limits::options(),
             Cors::options(),
             Shutdown::options(),
@@ -255,6 +269,7 @@ impl Config {
             merge: Merge::read(&mut reader),
             retention: Retention::read(&mut reader),
             admin: Admin::read(&mut reader),
+            metrics: Metrics::read(&mut reader),
             limits: Limits::read(&mut reader),
             cors: Cors::read(&mut reader),
             shutdown: Shutdown::read(&mut reader),
@@ -275,6 +290,7 @@ impl Config {
         self.merge.write_toml(&mut out);
         self.retention.write_toml(&mut out);
         self.admin.write_toml(&mut out);
+        self.metrics.write_toml(&mut out);
         self.limits.write_toml(&mut out);
         self.cors.write_toml(&mut out);
         self.shutdown.write_toml(&mut out);

@@ -63,8 +63,13 @@ impl<'a> Family<'a> {
                     id => of_id(id).filter(|&other| other != span).min_by_key(|&other| {
                         let parent = roles[other];
                         let is_near = parent.place.service == role.place.service;
-                        // A span belongs to the half that was recorded where it was; a served one to the half that called.
-                        if role.is_served() { !parent.is_call() } else { !is_near || parent.is_call() }
+                        // A span belongs to the half that was recorded where it was, else to the one that served; a served one to the half
+                        // that called.
+                        if role.is_served() {
+                            (!parent.is_call(), false)
+                        } else {
+                            (!is_near, parent.is_call())
+                        }
                     }),
                 };
                 shared.or(parent)

@@ -88,7 +88,10 @@ impl Peer {
             (named(NodeKind::Queue, &system, destination.or_else(address)), system)
         } else {
             let service = first(&["service.peer.name", "peer.service"]);
+            // What a message is sent to or taken from is its broker.
+            let is_message = matches!(kind, SpanKind::Producer | SpanKind::Consumer);
             let node = match service {
+                Some(broker) if is_message => Some(Node::new(NodeKind::Queue, &broker)),
                 Some(service) => Some(Node::new(NodeKind::Service, &service)),
                 None => address().map(|address| Node::new(NodeKind::External, &address)),
             };

@@ -1,12 +1,20 @@
 //! Lanes, hops and verdicts of small traces.
 
+mod recorded;
+mod shapes;
+mod splits;
+mod verdicts;
+
 use super::*;
 use crate::model::{Span, SpanKind};
 use crate::testing::{EPOCH_UNIX_NS, SpanBuilder, span};
 
-/// `source -> target verdict`, of every hop at instance level, ordered; a count where it is not 1.
+/// `source -> target lane verdict provenance`, of every hop at instance level, ordered; a count where it is not 1.
 fn hops(spans: Vec<SpanBuilder>) -> Vec<String> {
-    let spans: Vec<Span> = spans.into_iter().map(Into::into).collect();
+    hops_of(&spans.into_iter().map(Into::into).collect::<Vec<_>>())
+}
+
+fn hops_of(spans: &[Span]) -> Vec<String> {
     let query = FiguresQuery {
         range: crate::query::TimeRange::ALL,
         step_s: None,
@@ -14,7 +22,7 @@ fn hops(spans: Vec<SpanBuilder>) -> Vec<String> {
         red: true,
         edges: Some(EdgeLevel::Instance),
     };
-    let figures = figures_of(&spans, Resolution::TenSeconds).answer(&query);
+    let figures = figures_of(spans, Resolution::TenSeconds).answer(&query);
     let edges = figures.edges.iter().map(|((key, _), figures)| {
         let outcome = match key.outcome {
             Outcome::Verdict(verdict) => verdict.as_str(),
