@@ -29,7 +29,7 @@ pub(crate) const VARY: HeaderValue = HeaderValue::from_static("accept, accept-en
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
     worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
-    require-trusted-types-for 'script'; trusted-types svelte-trusted-html";
+    require-trusted-types-for 'script'; trusted-types svelte-trusted-html laneway-worker";
 
 /// A file, ready to be sent.
 struct Asset {

@@ -5,9 +5,8 @@ export default defineConfig({
     include: ['tests/**/*.test.ts'],
     globalSetup: 'tests/support/server.ts',
     environment: 'node',
-    // One browser and one server for all files.
+    // One browser at a time: a server's tests are not about how many cores there are.
     fileParallelism: false,
-    isolate: false,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

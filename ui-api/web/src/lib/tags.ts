@@ -3,7 +3,7 @@
 /** The conditions as the query API takes them (`key=value`), or what is wrong with the text. */
 export function parseTags(text: string): { tags: string[] } | { wrong: string } {
   const tags: string[] = [];
-  const pattern = /\s*(?:"((?:[^"\\]|\\.)*)"|([^\s="]+))\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s"]*))(?=\s|$)/y;
+  const pattern = /\s*(?:"((?:[^"\\]|\\.)*)"|([^\s="]+))=(?:"((?:[^"\\]|\\.)*)"|([^\s"]*))(?=\s|$)/y;
   const trimmed = text.trimEnd();
   while (pattern.lastIndex < trimmed.length) {
     const at = pattern.lastIndex;
