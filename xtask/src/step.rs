@@ -93,7 +93,8 @@ impl Steps {
 /// Ends a process that hangs, and all that it started.
 fn end_with_descendants(id: u32) -> anyhow::Result<()> {
     say(&format!("==> process {id} did not end within {} minutes", LIMIT.as_secs() / 60));
-    let listed = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output().context("ps cannot be started")?;
+    let listed =
+        Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output().context("ps cannot be started")?;
     let listed = String::from_utf8(listed.stdout)?;
     let processes: Vec<(u32, u32)> = listed
         .lines()
