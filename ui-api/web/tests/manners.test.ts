@@ -55,7 +55,7 @@ test('links are followed without loading the page anew', async () => {
   expect(await page.evaluate(() => (globalThis as { stays?: boolean }).stays)).toBe(true);
 });
 
-const VIEWS = ['/search', '/search?service=never-seen', '/services', '/services/cart', '/map?node=service:cart', '/lanes', '/lanes/grey-v2', '/status', '/compare', '/trace', '/trace?view=table', '/trace?view=flame'];
+const VIEWS = ['/search?operation=buy&status=error', '/search?service=never-seen', '/services', '/services/cart', '/map?node=service:cart', '/lanes', '/lanes/grey-v2', '/status', '/compare', '/trace', '/trace?view=table', '/trace?view=flame'];
 
 test.each(VIEWS)('%s is accessible, light and dark', async (view) => {
   let address = view;

@@ -45,7 +45,7 @@ test('the map: nodes and edges have details, a lane stands before the baseline',
   await panel.getByRole('button', { name: 'Only its neighbours' }).click();
   await page.getByRole('img', { name: /^Map of 3 nodes and 3 edges/ }).waitFor();
   await page.getByRole('button', { name: 'Whole map' }).click();
-  await page.getByLabel('Lane').selectOption('grey-v2');
+  await page.getByRole('combobox', { name: 'Lane' }).selectOption('grey-v2');
   await page.getByText('baseline, behind the lane').waitFor();
   await page.getByRole('button', { name: 'As a table' }).click();
   expect(await page.locator('tbody tr').count()).toBe(12);
@@ -67,7 +67,7 @@ test('lanes: verdicts, coverage, comparison with its reasons', async () => {
   expect(await page.getByText('checkout').count()).toBe(1);
   await page.getByRole('link', { name: 'Compare' }).click();
   expect(path(page)).toBe('/lanes/grey-v2');
-  await page.getByText('grey-v2 against base').waitFor();
+  await page.getByRole('heading', { name: 'grey-v2 against base' }).waitFor();
   await page.getByText('p95 126 ms against 24 ms (×5.25)').waitFor();
   await page.getByRole('button', { name: /^Hops/ }).click();
   await page.getByText('gateway → cart').last().waitFor();
