@@ -38,10 +38,24 @@ export function draw(context: CanvasRenderingContext2D, scene: Scene) {
   context.restore();
 }
 
-/** The curve of an edge: two ends and the points that bend it. Calls to the left go round below. */
-export function curve(placed: Placed, edge: MapEdge): number[] {
-  const [x0, y0] = [placed.x[edge.source]! + NODE.width, placed.y[edge.source]! + NODE.height / 2];
-  const [x1, y1] = [placed.x[edge.target]!, placed.y[edge.target]! + NODE.height / 2];
+/** The way of an edge in cubic curves, eight numbers each: through the places of its own, where it passes layers. */
+export function curves(placed: Placed, edge: MapEdge): number[][] {
+  const middle = NODE.height / 2;
+  const [x1, y1] = [placed.x[edge.target]!, placed.y[edge.target]! + middle];
+  let [x, y] = [placed.x[edge.source]! + NODE.width, placed.y[edge.source]! + middle];
+  const found: number[][] = [];
+  const bends = placed.bends[edge.index] ?? [];
+  for (let at = 0; at < bends.length; at += 2) {
+    const [left, height] = [bends[at]!, bends[at + 1]! + middle];
+    found.push(between(x, y, left, height), [left, height, left, height, left + NODE.width, height, left + NODE.width, height]);
+    [x, y] = [left + NODE.width, height];
+  }
+  found.push(between(x, y, x1, y1));
+  return found;
+}
+
+/** Calls to the left go round below. */
+function between(x0: number, y0: number, x1: number, y1: number): number[] {
   const back = x1 < x0;
   const bend = back ? 70 : Math.max(30, (x1 - x0) * 0.45);
   const drop = back ? NODE.height : 0;
@@ -50,22 +64,27 @@ export function curve(placed: Placed, edge: MapEdge): number[] {
 
 function drawEdge(context: CanvasRenderingContext2D, scene: Scene, edge: MapEdge, index: number) {
   const { camera, colours, placed } = scene;
-  const [x0, y0, ax, ay, bx, by, x1, y1] = curve(placed, edge) as [number, number, number, number, number, number, number, number];
+  const way = curves(placed, edge);
+  const [x0, y0] = way[0] as [number, number];
+  const [x1, y1] = way[way.length - 1]!.slice(6) as [number, number];
+  const heights = way.flatMap((one) => [one[1]!, one[7]!]);
   const [right, bottom] = [camera.x + scene.width / camera.zoom, camera.y + scene.height / camera.zoom];
-  if (Math.max(x0, x1, ax) < camera.x || Math.min(x0, x1, bx) > right) return;
-  if (Math.max(y0, y1, ay) < camera.y || Math.min(y0, y1) > bottom) return;
+  if (Math.max(x0, x1) + 70 < camera.x || Math.min(x0, x1) - 70 > right) return;
+  if (Math.max(...heights) + NODE.height < camera.y || Math.min(...heights) > bottom) return;
   const isLit = scene.lit?.edges.has(index) ?? true;
   const perSecond = (edge.edge.requests * 1000) / Math.max(1, scene.milliseconds);
   const width = (edge.ghost ? 1 : Math.min(5, 1.2 + Math.log10(1 + perSecond))) * (scene.selected.edge === index ? 2 : 1);
   const colour = edge.tone === 'bad' ? colours.error : edge.tone === 'warn' ? colours.warn : edge.tone === 'good' ? colours.accent : colours.muted;
-  context.globalAlpha = edge.ghost ? (isLit ? 0.28 : 0.06) : isLit ? 0.9 : 0.08;
+  context.globalAlpha = edge.ghost ? (isLit ? 0.28 : 0.1) : isLit ? 0.9 : 0.16;
   context.strokeStyle = colour;
   context.fillStyle = colour;
   context.lineWidth = width;
   context.setLineDash(edge.tone === 'warn' ? [7, 5] : edge.ghost ? [3, 4] : []);
   context.beginPath();
   context.moveTo(x0, y0);
-  context.bezierCurveTo(ax, ay, bx, by, x1 - 6, y1);
+  for (const [, , ax, ay, bx, by, x, y] of way as [number, number, number, number, number, number, number, number][]) {
+    context.bezierCurveTo(ax, ay, bx, by, x === x1 ? x - 6 : x, y);
+  }
   context.stroke();
   context.setLineDash([]);
   context.beginPath();
@@ -74,7 +93,11 @@ function drawEdge(context: CanvasRenderingContext2D, scene: Scene, edge: MapEdge
   context.lineTo(x1 - 8, y1 + 4);
   context.fill();
   const crowded = scene.graph.edges.length > 80 && !scene.lit;
-  if (camera.zoom > 0.75 && isLit && !edge.ghost && !crowded) label(context, scene, edge, (x0 + 3 * ax + 3 * bx + x1) / 8, (y0 + 3 * ay + 3 * by + y1) / 8);
+  if (camera.zoom > 0.6 && isLit && !edge.ghost && !crowded) {
+    // Where the edge has a place of its own, its figures have room.
+    const [ax, ay, , , , , bx, by] = (way[1] ?? way[0]) as [number, number, number, number, number, number, number, number];
+    label(context, scene, edge, (ax + bx) / 2, (ay + by) / 2);
+  }
   context.globalAlpha = 1;
 }
 
@@ -105,7 +128,7 @@ function drawNode(context: CanvasRenderingContext2D, scene: Scene, index: number
   if (y + NODE.height < camera.y || y > camera.y + scene.height / camera.zoom) return;
   const { node, ghost } = graph.nodes[index]!;
   const isLit = scene.lit?.nodes.has(index) ?? true;
-  context.globalAlpha = ghost ? (isLit ? 0.45 : 0.15) : isLit ? 1 : 0.22;
+  context.globalAlpha = ghost ? (isLit ? 0.45 : 0.15) : isLit ? 1 : 0.35;
   const failing = node.errors > 0 && node.errors / Math.max(1, node.requests) >= 0.01;
   const isService = node.kind === 'service' || node.kind === 'instance' || node.kind === 'operation';
   context.fillStyle = colours.surface;

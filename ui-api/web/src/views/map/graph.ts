@@ -11,6 +11,8 @@ export interface MapNode {
 
 export interface MapEdge {
   edge: TopologyEdge;
+  /** Its number among all edges of the graph. */
+  index: number;
   source: number;
   target: number;
   ghost: boolean;
@@ -43,12 +45,13 @@ export function buildGraph(shown: Topology, behind: Topology | undefined, focus:
   const kept = focus && nodes.some(({ node }) => node.id === focus) ? within(focus, all.map(({ edge }) => edge), reach) : undefined;
   const visible = kept ? nodes.filter(({ node }) => kept.has(node.id)) : nodes;
   const number = new Map(visible.map(({ node }, index) => [node.id, index]));
-  const edges = all.flatMap(({ edge, ghost }): MapEdge[] => {
+  const edges: MapEdge[] = [];
+  for (const { edge, ghost } of all) {
     const [source, target] = [number.get(edge.source), number.get(edge.target)];
-    if (source === undefined || target === undefined) return [];
+    if (source === undefined || target === undefined) continue;
     const verdict = ghost ? undefined : worstVerdict(edge);
-    return [{ edge, source, target, ghost, verdict, tone: verdict ? TONES[verdict] : 'plain' }];
-  });
+    edges.push({ edge, index: edges.length, source, target, ghost, verdict, tone: verdict ? TONES[verdict] : 'plain' });
+  }
   return { nodes: visible, edges };
 }
 

@@ -20,6 +20,14 @@ test('callers stand left of what they call', () => {
   expect(width).toBe(200);
 });
 
+test('an edge that passes a layer has a place there, beside the nodes', () => {
+  const { y, bends } = layout({ size: 3, edges: [[0, 1], [0, 2], [1, 2], [2, 0], [1, 1]], ...GAPS });
+  expect(bends.map((one) => one.length)).toEqual([0, 2, 0, 0, 0]);
+  const [x, at] = bends[1] as [number, number];
+  expect(x).toBe(100);
+  expect(Math.abs(at - y[1]!)).toBeGreaterThan(6);
+});
+
 test('circles, calls to oneself and lonely nodes have a place', () => {
   const { x, y } = layout({ size: 4, edges: [[0, 1], [1, 0], [1, 1]], ...GAPS });
   expect(x[0]).not.toBe(x[1]);

@@ -1,5 +1,5 @@
-// A layered layout, left to right (Sugiyama, 1981): callers stand left of what they call. Long edges get no dummy nodes, which is
-// what keeps thousands of edges fast; curves pass behind nodes instead.
+// A layered layout, left to right (Sugiyama, 1981): callers stand left of what they call, and an edge that passes a layer has a place
+// of its own there, so that it does not run through nodes.
 
 export interface LayoutInput {
   /** How many nodes. */
@@ -13,16 +13,60 @@ export interface LayoutInput {
 export interface Placed {
   x: Float64Array;
   y: Float64Array;
+  /** Of each edge, the places in the layers that it passes: x and y in turn. */
+  bends: number[][];
   width: number;
   height: number;
 }
 
+/** Beyond so many places of passing edges, edges run behind nodes: whoever looks at so much sees no single edge anyway. */
+const MOST_PLACES = 1500;
+
 export function layout({ size, edges, layerGap, nodeGap }: LayoutInput): Placed {
   const real = edges.filter(([source, target]) => source !== target);
   const forward = withoutCycles(size, real);
-  const layerOf = layers(size, forward);
-  const order = ordered(size, forward, layerOf);
-  return coordinates(size, forward, layerOf, order, layerGap, nodeGap);
+  const layerOf = [...layers(size, forward)];
+  const places = passing(size, forward, layerOf);
+  const all = layerOf.length;
+  const order = ordered(all, places.edges, layerOf);
+  const room = Float64Array.from({ length: all }, (_, node) => (node < size ? nodeGap : nodeGap / 3));
+  const y = heights(all, places.edges, order, room);
+  const x = layerOf.map((layer) => layer * layerGap);
+  let at = 0;
+  const bends = edges.map(([source, target]): number[] => {
+    if (source === target) return [];
+    const chain = places.chains[at]!;
+    // An edge that was turned round to break a circle is drawn its own way.
+    const isTurned = forward[at]![0] !== source;
+    at += 1;
+    return isTurned ? [] : chain.flatMap((node) => [x[node]!, y[node]!]);
+  });
+  return {
+    x: Float64Array.from(x.slice(0, size)), y: y.slice(0, size), bends,
+    width: Math.max(0, order.length - 1) * layerGap, height: y.reduce((most, one) => Math.max(most, one), 0),
+  };
+}
+
+/** Cuts edges that pass layers into edges from layer to layer; `layerOf` gets the places that this makes. */
+function passing(size: number, edges: readonly Edge[], layerOf: number[]): { edges: Edge[]; chains: number[][] } {
+  const length = edges.reduce((sum, [source, target]) => sum + Math.max(0, layerOf[target]! - layerOf[source]! - 1), 0);
+  if (length > MOST_PLACES) return { edges: [...edges], chains: edges.map(() => []) };
+  const cut: Edge[] = [];
+  let next = size;
+  const chains = edges.map(([source, target]) => {
+    const chain: number[] = [];
+    let from = source;
+    for (let layer = layerOf[source]! + 1; layer < layerOf[target]!; layer += 1) {
+      layerOf.push(layer);
+      chain.push(next);
+      cut.push([from, next]);
+      from = next;
+      next += 1;
+    }
+    cut.push([from, target]);
+    return chain;
+  });
+  return { edges: cut, chains };
 }
 
 type Edge = readonly [number, number];
@@ -88,7 +132,7 @@ function layers(size: number, edges: readonly Edge[]): Int32Array {
 }
 
 /** The nodes of each layer, top to bottom, such that neighbours stand near one another: barycentres, swept to and fro. */
-function ordered(size: number, edges: readonly Edge[], layerOf: Int32Array): number[][] {
+function ordered(size: number, edges: readonly Edge[], layerOf: readonly number[]): number[][] {
   const { out, into } = adjacency(size, edges);
   const count = layerOf.reduce((most, layer) => Math.max(most, layer + 1), 0);
   const rows: number[][] = Array.from({ length: count }, () => []);
@@ -112,31 +156,36 @@ function ordered(size: number, edges: readonly Edge[], layerOf: Int32Array): num
 }
 
 /** Pulls each node towards the middle of its neighbours, as far as the order within its layer allows. */
-function coordinates(size: number, edges: readonly Edge[], layerOf: Int32Array, rows: number[][], layerGap: number, nodeGap: number): Placed {
+function heights(size: number, edges: readonly Edge[], rows: number[][], room: Float64Array): Float64Array {
   const { out, into } = adjacency(size, edges);
   const y = new Float64Array(size);
-  const longest = rows.reduce((most, row) => Math.max(most, row.length), 0);
-  for (const row of rows) row.forEach((node, at) => (y[node] = (at + (longest - row.length) / 2) * nodeGap));
-  for (let sweep = 0; sweep < 10; sweep += 1) {
+  for (const row of rows) {
+    let top = -row.reduce((sum, node) => sum + room[node]!, 0) / 2;
+    for (const node of row) {
+      y[node] = top + room[node]! / 2;
+      top += room[node]!;
+    }
+  }
+  for (let sweep = 0; sweep < 16; sweep += 1) {
     for (const row of sweep % 2 === 0 ? rows : [...rows].reverse()) {
       const wanted = row.map((node) => {
         const near = [...into[node]!, ...out[node]!];
         return near.length === 0 ? y[node]! : near.reduce((sum, other) => sum + y[other]!, 0) / near.length;
       });
-      spread(wanted, nodeGap).forEach((at, index) => (y[row[index]!] = at));
+      spread(wanted, row.map((node) => room[node]!)).forEach((at, index) => (y[row[index]!] = at));
     }
   }
   const top = y.reduce((least, at) => Math.min(least, at), Infinity);
-  if (Number.isFinite(top)) for (let node = 0; node < size; node += 1) y[node]! -= top;
-  const x = Float64Array.from(layerOf, (layer) => layer * layerGap);
-  return { x, y, width: Math.max(0, rows.length - 1) * layerGap, height: y.reduce((most, at) => Math.max(most, at), 0) };
+  return Number.isFinite(top) ? y.map((at) => at - top) : y;
 }
 
-/** Positions in the same order, at least a gap apart, as near to the wanted ones as least squares allow (pool adjacent violators). */
-function spread(wanted: number[], gap: number): number[] {
+/** Positions in the same order, with room for each, as near to the wanted ones as least squares allow (pool adjacent violators). */
+function spread(wanted: number[], room: number[]): number[] {
+  const offsets: number[] = [];
+  room.forEach((own, index) => offsets.push(index === 0 ? 0 : offsets[index - 1]! + (room[index - 1]! + own) / 2));
   const blocks: { sum: number; count: number }[] = [];
   wanted.forEach((at, index) => {
-    let block = { sum: at - index * gap, count: 1 };
+    let block = { sum: at - offsets[index]!, count: 1 };
     while (blocks.length > 0) {
       const last = blocks[blocks.length - 1]!;
       if (last.sum / last.count <= block.sum / block.count) break;
@@ -146,6 +195,6 @@ function spread(wanted: number[], gap: number): number[] {
     blocks.push(block);
   });
   const placed: number[] = [];
-  for (const { sum, count } of blocks) for (let at = 0; at < count; at += 1) placed.push(sum / count + placed.length * gap);
+  for (const { sum, count } of blocks) for (let at = 0; at < count; at += 1) placed.push(sum / count + offsets[placed.length]!);
   return placed;
 }
