@@ -1,4 +1,7 @@
-// The pictures of the documentation: `LANEWAY_PICTURES=docs/images` names the directory that they are written to.
+// The pictures of the documentation. `LANEWAY_PICTURES` names the directory that they are written to, `LANEWAY_PAGE` a server that has
+// run the demo for some minutes:
+//
+//   LANEWAY_PICTURES=../../docs/images LANEWAY_PAGE=http://127.0.0.1:16686 npm run browser -- tests/pictures.test.ts
 
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';

@@ -16,6 +16,12 @@ declare module 'vitest' {
 }
 
 export default async function setup(project: TestProject) {
+  // Pictures are taken of a server that has run for a while.
+  const running = process.env.LANEWAY_PAGE;
+  if (running) {
+    project.provide('page', running);
+    return undefined;
+  }
   const binary = process.env.LANEWAY_BIN;
   if (!binary) throw new Error('LANEWAY_BIN names no binary; `cargo xtask test` sets it');
   const directory = await mkdtemp(join(tmpdir(), 'laneway-page-'));
@@ -26,7 +32,7 @@ export default async function setup(project: TestProject) {
   await send(`http://${otlp}`, hugeSpans(100_000, '2'));
   await send(`http://${otlp}`, hostileSpans());
   await traffic(`http://${http}`);
-  project.provide('page', process.env.LANEWAY_PAGE ?? `http://${http}`);
+  project.provide('page', `http://${http}`);
   return async () => {
     const ended = new Promise((resolve) => server.once('exit', resolve));
     server.kill('SIGTERM');

@@ -5,7 +5,7 @@ import { durationMs, percent, rate } from '../../lib/format';
 import type { Graph, MapEdge } from './graph';
 import type { Placed } from './layout';
 
-export const NODE = { width: 176, height: 46 };
+export const NODE = { width: 190, height: 46 };
 
 export interface Camera {
   /** Of the upper left corner, in the coordinates of the layout. */
@@ -164,11 +164,11 @@ function names(context: CanvasRenderingContext2D, scene: Scene, index: number, i
   context.font = font;
   context.fillStyle = colours.muted;
   const plain = `${rate(node.requests, milliseconds)}${node.p95_ms == null ? '' : ` · p95 ${durationMs(node.p95_ms)}`}`;
-  context.fillText(plain, x + 14, y + 33);
-  if (node.errors === 0) return;
+  const failed = node.errors > 0 ? percent(node.errors, node.requests) : '';
+  context.fillText(fitting(context, plain, NODE.width - 30 - context.measureText(failed).width), x + 14, y + 33);
   context.fillStyle = colours.error;
   context.textAlign = 'right';
-  context.fillText(percent(node.errors, node.requests), x + NODE.width - 10, y + 33);
+  context.fillText(failed, x + NODE.width - 10, y + 33);
 }
 
 function fitting(context: CanvasRenderingContext2D, text: string, width: number): string {
