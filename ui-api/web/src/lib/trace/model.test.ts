@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { buildTrace } from './model';
-import { spanOf, traceOf } from './testing';
+import { spanOf, traceOf, tracesData } from './testing';
 
 const CLIENT = 3;
 const SERVER = 2;
@@ -52,6 +52,12 @@ test('the lane is the span’s, else its ancestors’, else the baseline; names 
   ]);
   expect(trace.spans.map((span) => [span.id, span.lane])).toEqual([['r', 'base'], ['own', 'grey-v2'], ['alias', 'blue'], ['inherits', 'grey-v2']]);
   expect(trace.lanes).toEqual(['base', 'blue', 'grey-v2']);
+});
+
+test('the lane that the server tells goes before what the span says', () => {
+  const data = tracesData([{ id: 'r', at: [0, 9], lane: 'grey' }, { id: 'c', parent: 'r', at: [0, 9] }]);
+  data.laneway = { spans: [{ spanId: 'r', lane: 'blue' }] };
+  expect(buildTrace(data, { adjustClocks: true }).spans.map((span) => span.lane)).toEqual(['blue', 'blue']);
 });
 
 test('a server whose clock is off is moved into its call, with all that it did', () => {

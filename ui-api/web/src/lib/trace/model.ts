@@ -82,7 +82,7 @@ export function buildTrace(data: TracesData, options: Options): Trace {
   const [seconds, nanos] = earliest(spans);
   for (const span of spans) place(span, seconds, nanos);
   const ordered = arrange(spans);
-  inheritLanes(ordered);
+  nameLanes(ordered, data.laneway?.spans ?? []);
   const shifted = options.adjustClocks ? adjustClocks(ordered) : 0;
   if (shifted) sortSiblings(ordered);
   const first = ordered.reduce((least, span) => Math.min(least, span.start), Infinity);
@@ -196,8 +196,10 @@ function sortSiblings(spans: Span[]) {
   for (const span of spans) span.children.sort((a, b) => byStart(spans[a]!, spans[b]!));
 }
 
-function inheritLanes(spans: Span[]) {
-  for (const span of spans) span.lane ||= spans[span.parent]?.lane ?? 'base';
+/** The server knows the lane of each span; of one that does not tell, it is the span's own, else its parent's. */
+function nameLanes(spans: Span[], notes: readonly { spanId?: string; lane?: string }[]) {
+  const noted = new Map(notes.map((note) => [note.spanId, note.lane]));
+  for (const span of spans) span.lane = noted.get(span.id) || span.lane || (spans[span.parent]?.lane ?? 'base');
 }
 
 function summarise(spans: Span[]) {

@@ -62,7 +62,7 @@ export interface HopNote {
 }
 
 export interface TracesData {
-  laneway?: { hops?: HopNote[] };
+  laneway?: { hops?: HopNote[]; spans?: { spanId?: string; lane?: string }[] };
   resourceSpans?: {
     resource?: { attributes?: KeyValue[] };
     scopeSpans?: { scope?: OtlpScope; spans?: OtlpSpan[] }[];

@@ -5,7 +5,7 @@ import { durationMs, percent, rate } from '../../lib/format';
 import type { Graph, MapEdge } from './graph';
 import type { Placed } from './layout';
 
-export const NODE = { width: 190, height: 46 };
+export const NODE = { width: 174, height: 46 };
 
 export interface Camera {
   /** Of the upper left corner, in the coordinates of the layout. */
@@ -104,19 +104,17 @@ function drawEdge(context: CanvasRenderingContext2D, scene: Scene, edge: MapEdge
 function label(context: CanvasRenderingContext2D, scene: Scene, { edge }: MapEdge, x: number, y: number) {
   const { colours, milliseconds } = scene;
   const text = `${rate(edge.requests, milliseconds)} · ${durationMs(edge.p95_ms)}`;
-  const failed = edge.errors > 0 ? ` · ${percent(edge.errors, edge.requests)}` : '';
+  const failed = edge.errors > 0 ? percent(edge.errors, edge.requests) : '';
   context.textBaseline = 'middle';
-  context.textAlign = 'left';
-  const [plain, red] = [context.measureText(text).width, context.measureText(failed).width];
-  const left = x - (plain + red) / 2;
+  context.textAlign = 'center';
   context.globalAlpha = 0.9;
   context.fillStyle = colours.surface;
-  context.fillRect(left - 3, y - 8, plain + red + 6, 16);
+  context.fillRect(x - context.measureText(text).width / 2 - 3, y - 8, context.measureText(text).width + 6, failed ? 29 : 16);
   context.globalAlpha = 1;
   context.fillStyle = colours.muted;
-  context.fillText(text, left, y);
+  context.fillText(text, x, y);
   context.fillStyle = colours.error;
-  context.fillText(failed, left + plain, y);
+  context.fillText(failed, x, y + 13);
 }
 
 const SHAPES: Record<string, string> = { database: '⛁', cache: '⛃', queue: '☰', external: '↗', user: '☺' };
@@ -163,7 +161,7 @@ function names(context: CanvasRenderingContext2D, scene: Scene, index: number, i
   context.fillText(fitting(context, title, NODE.width - 26), x + 14, y + 16);
   context.font = font;
   context.fillStyle = colours.muted;
-  const plain = `${rate(node.requests, milliseconds)}${node.p95_ms == null ? '' : ` · p95 ${durationMs(node.p95_ms)}`}`;
+  const plain = `${rate(node.requests, milliseconds)}${node.p95_ms == null ? '' : ` · ${durationMs(node.p95_ms)}`}`;
   const failed = node.errors > 0 ? percent(node.errors, node.requests) : '';
   context.fillText(fitting(context, plain, NODE.width - 30 - context.measureText(failed).width), x + 14, y + 33);
   context.fillStyle = colours.error;
