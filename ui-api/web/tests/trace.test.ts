@@ -85,6 +85,17 @@ test('spans are found, and a value leads to a search for it', async () => {
   expect(query(page).get('tag')).toBe('lane=grey-v2');
 });
 
+test('a trace stays as it is while other views are live', async () => {
+  const page = await open('/search?operation=buy', { before: (one) => one.clock.install() });
+  await page.getByRole('button', { name: 'Live' }).click();
+  await page.locator('section[aria-busy] li a.title').first().click();
+  await page.locator(ROW).nth(2).click();
+  await page.getByRole('button', { name: 'Close all' }).click();
+  await page.clock.runFor(20_000);
+  expect(await page.locator('.skeleton').count()).toBe(0);
+  expect(await page.locator(`${ROW}[aria-expanded=false]`).count()).toBeGreaterThan(0);
+});
+
 test('the minimap zooms', async () => {
   const page = await open(`/trace/${await laneTrace()}`);
   const map = (await page.getByRole('img', { name: /whole trace in small/ }).boundingBox())!;

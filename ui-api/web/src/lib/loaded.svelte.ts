@@ -44,16 +44,19 @@ export class Loaded<T> {
 /** What moves when the reader, or the clock while live, asks for fresh answers. */
 class Refresh {
   tick = $state(0);
+  /** As `tick`, but only what the reader asked for: for what does not change by itself, such as a trace. */
+  asked = $state(0);
   live = $state(false);
   private timer: ReturnType<typeof setInterval> | undefined;
 
   now() {
     this.tick += 1;
+    this.asked += 1;
   }
 
   /** Run in an effect of the page: every five seconds, and never while nobody looks. */
   apply(): () => void {
-    if (this.live) this.timer = setInterval(() => document.hidden || this.now(), 5000);
+    if (this.live) this.timer = setInterval(() => document.hidden || (this.tick += 1), 5000);
     return () => clearInterval(this.timer);
   }
 }
