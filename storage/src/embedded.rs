@@ -11,6 +11,7 @@
 //! ├── LOCK                       locked while a process uses the directory
 //! ├── wal/<segment>.wal          see `wal`
 //! ├── parts/<first>-<last>-<level>/   see `part`
+//! ├── figures/<part>.figures     figures of parts that have expired
 //! ├── tmp/                       parts that are being written or removed; emptied at start
 //! ├── quarantine/                parts that cannot be read
 //! └── snapshots/<name>/          data directories that share the files of parts; see `snapshot`
@@ -28,6 +29,7 @@ use crate::query::{OperationSummary, ServiceSummary, TimeRange, TracePage, Trace
 use crate::store::{
     Accepted, AdminError, AppendError, Deletion, Health, IngestRequest, QueryError, Store, StoreStats,
 };
+use crate::topology::{Figures, FiguresQuery};
 
 mod columns;
 mod delete;
@@ -35,6 +37,7 @@ mod dictionary;
 mod disk;
 mod equal;
 mod error;
+mod figures;
 mod idle;
 mod ingest;
 mod inspect;
@@ -63,6 +66,7 @@ mod view;
 pub mod wal;
 
 pub use error::OpenError;
+pub use figures::TopologyOptions;
 pub use inspect::{ColumnInspection, Inspection, LogInspection, PartContent, PartInspection, inspect};
 pub use merge::MergeOptions;
 pub use retention::RetentionOptions;
@@ -97,6 +101,8 @@ pub struct Options {
     pub merge: MergeOptions,
     /// How long spans are kept. Default: for ever.
     pub retention: RetentionOptions,
+    /// How figures are derived.
+    pub topology: TopologyOptions,
     /// The most bytes of memory that one query may take, beside indexes in the cache; what takes more is refused. Default: 512 MiB.
     pub query_memory_bytes: usize,
     /// How many threads queries may take together, beside one for each of them. Default: one less than there are cores, at most 15.
@@ -120,6 +126,7 @@ impl Options {
             ingest_memory_bytes: 64 /* MiB */ * 1024 * 1024,
             merge: MergeOptions::default(),
             retention: RetentionOptions::default(),
+            topology: TopologyOptions::default(),
             query_memory_bytes: 512 /* MiB */ * 1024 * 1024,
             query_helpers: Self::default_query_helpers(),
             ingest_threads: Self::default_ingest_threads(),
@@ -228,6 +235,11 @@ impl Store for EmbeddedStore {
     async fn operation_names(&self, service: &str) -> Result<Vec<String>, QueryError> {
         let service = service.to_owned();
         self.query(move |snapshot, work| search::operation_names(snapshot, &service, work)).await
+    }
+
+    async fn figures(&self, query: FiguresQuery) -> Result<Figures, QueryError> {
+        let shared = Arc::clone(&self.shared);
+        self.query(move |_, _| figures::answer(&shared, &query)).await
     }
 
     async fn delete(&self, what: Deletion) -> Result<u64, AdminError> {
