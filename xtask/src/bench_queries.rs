@@ -51,14 +51,14 @@ pub(crate) fn run(steps: &mut Steps, options: &Options) -> anyhow::Result<()> {
         .collect::<anyhow::Result<Vec<String>>>()?;
     std::fs::remove_file(&samples)?;
     say(&format!("{} spans, {} parts", options.spans, server.metric("laneway_store_parts")?));
-    say(&format!("{:<36}  {:>8}  {:>8}", "question", "p50 ms", "p99 ms"));
-    ask(&mut server.client()?, &ids, options.searches)?;
+    say(&format!("{:<36}  {:>8}  {:>8}  {:>8}", "question", "p50 ms", "p99 ms", "CPU ms"));
+    ask(&server, &ids, options.searches)?;
 
     let ready = server.restart(&binary, &[])?;
     say(&format!("ready after {:.3} s", ready.as_secs_f64()));
     say_memory("a restart, and merging what was left", server.rss_mb_after(SETTLED)?);
     say("after that restart:");
-    ask(&mut server.client()?, &ids, options.searches)?;
+    ask(&server, &ids, options.searches)?;
     say_memory("queries, and a while without any", server.rss_mb_after(QUIET)?);
     Ok(())
 }
@@ -67,14 +67,26 @@ fn say_memory(after: &str, rss_mb: f64) {
     say(&format!("{rss_mb:.1} MB of memory when idle after {after}"));
 }
 
-fn ask(client: &mut Client, ids: &[String], searches: usize) -> anyhow::Result<()> {
+fn ask(server: &Server, ids: &[String], searches: usize) -> anyhow::Result<()> {
+    let mut client = server.client()?;
     let by_id: Vec<String> = ids.iter().map(|id| format!("/api/v1/traces/{id}")).collect();
-    measure(client, "trace by id", 200, by_id.iter())?;
+    let mut measure = |name: &str, expected: u16, paths: &[String]| {
+        let (cpu_before, mut took) = (server.cpu()?, ask_all(&mut client, expected, paths)?);
+        let cpu = (server.cpu()? - cpu_before) / paths.len().max(1) as u32;
+        took.sort_unstable();
+        let [p50, p99] = [50, 99].map(|percent| took[took.len() * percent / 100]);
+        let [p50, p99, cpu] = [p50, p99, cpu].map(|time| time.as_secs_f64() * 1e3);
+        say(&format!("{name:<36}  {p50:>8.2}  {p99:>8.2}  {cpu:>8.2}"));
+        anyhow::Ok(())
+    };
+    measure("trace by id", 200, &by_id)?;
     let missing: Vec<String> =
         (0..TRACES).map(|i| format!("/api/v1/traces/{:032x}", (i as u128 + 1) << 64 | 77)).collect();
-    measure(client, "trace that does not exist", 404, missing.iter())?;
+    measure("trace that does not exist", 404, &missing)?;
 
-    let known = by_id.iter().take(40).map(|path| known(client, path)).collect::<anyhow::Result<Vec<_>>>()?;
+    let mut other = server.client()?;
+    let known =
+        by_id.iter().take(40).map(|path| known(&mut other, path)).collect::<anyhow::Result<Vec<_>>>()?;
     let mut search = |name: &str, conditions: &dyn Fn(&Known) -> String| {
         let paths: Vec<String> = known
             .iter()
@@ -82,7 +94,7 @@ fn ask(client: &mut Client, ids: &[String], searches: usize) -> anyhow::Result<(
             .take(searches)
             .map(|known| format!("/api/v1/traces?start=now-15m&limit=20{}", conditions(known)))
             .collect();
-        measure(client, name, 200, paths.iter())
+        measure(name, 200, &paths)
     };
     search("20 newest", &|_| String::new())?;
     search("20 newest of a service", &|known| format!("&service={}", known.service))?;
@@ -133,21 +145,13 @@ fn encoded(text: &str) -> String {
     text.bytes().map(byte).collect()
 }
 
-fn measure<'a>(
-    client: &mut Client,
-    name: &str,
-    expected: u16,
-    paths: impl Iterator<Item = &'a String>,
-) -> anyhow::Result<()> {
-    let mut took = Vec::new();
-    for path in paths {
+/// How long each answer took.
+fn ask_all(client: &mut Client, expected: u16, paths: &[String]) -> anyhow::Result<Vec<Duration>> {
+    let ask = |path: &String| {
         let began = Instant::now();
         let (status, body) = client.get(path)?;
-        took.push(began.elapsed());
         ensure!(status == expected, "{path}: {status} {}", String::from_utf8_lossy(&body));
-    }
-    took.sort_unstable();
-    let ms = |time: Duration| time.as_secs_f64() * 1e3;
-    say(&format!("{name:<36}  {:>8.2}  {:>8.2}", ms(took[took.len() / 2]), ms(took[took.len() * 99 / 100])));
-    Ok(())
+        Ok(began.elapsed())
+    };
+    paths.iter().map(ask).collect()
 }
