@@ -27,6 +27,7 @@ use crate::log::WithContext;
 use crate::propagation::{Format, Propagation};
 use crate::record::Core;
 use crate::sampler::Sampler;
+use env::Env;
 use settings::Settings;
 
 pub use error::InitError;
@@ -335,8 +336,13 @@ impl Builder {
         propagation.make_default();
         let Some(settings) = Settings::resolve(self.options, &variables)? else { return Ok(None) };
         let queue = Queue::new(settings.queue);
-        let core =
-            Arc::new(Core::new(settings.sampler, settings.limits, settings.error_events_fail_spans, queue));
+        let core = Arc::new(Core::new(
+            settings.identity,
+            settings.sampler,
+            settings.limits,
+            settings.error_events_fail_spans,
+            queue,
+        ));
         let worker = Worker::spawn(settings.worker, core.clone()).map_err(InitError::Thread)?;
         let guard = Guard::new(worker, core.clone(), settings.shutdown_timeout);
         Ok(Some((core, settings.filter, guard)))
@@ -344,12 +350,18 @@ impl Builder {
 
     /// Starts the exporter and installs a global `tracing` subscriber: this layer, and one that prints to standard error
     /// what `RUST_LOG` says (`warn` where that is not set), with [trace and lane](crate::log). [`span!`](crate::span!) records here too.
+    /// What the SDK says of itself, under the target `laneway`, is printed as `OTEL_LOG_LEVEL` says, where that is set.
     ///
     /// # Errors
     /// See [`InitError`]; also when a global subscriber is installed already.
     pub fn install(self) -> Result<Guard, InitError> {
         let (layer, guard) = self.build()?;
-        let printed = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+        let mut printed = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+        if let Some(level) = settings::log_level(&mut Env::new(&|name| std::env::var(name).ok()))
+            && let Ok(directive) = format!("laneway={level}").parse()
+        {
+            printed = printed.add_directive(directive);
+        }
         let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
         let print = tracing_subscriber::fmt::layer()
             .event_format(WithContext::text(tracing_subscriber::fmt::format()))

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use laneway_proto::{Lane, SpanId, TraceId};
 
 use crate::future::InContext;
-use crate::record::{BASELINE_FIELDS, request_fields};
+use crate::record::{BASELINE_FIELDS, Origin, RequestFields};
 use thread::{GuardKey, Place};
 
 #[cfg(test)]
@@ -34,8 +34,9 @@ pub struct Context {
 struct Request {
     lane: Lane,
     carried: Carried,
-    /// `carried.tracestate` and the lane as the fields of a span, encoded once for all.
-    span_fields: Box<[u8]>,
+    fields: RequestFields,
+    /// Nothing but the caller tells it from a request that carries nothing: spans below the entry need not know.
+    is_of_entry_only: bool,
 }
 
 static BASELINE: Lane = Lane::base();
@@ -47,6 +48,15 @@ pub(crate) struct SpanContext {
     pub(crate) span_id: SpanId,
     pub(crate) flags: TraceFlags,
     pub(crate) remote: bool,
+    /// What its calls are told to come from: none for a span of another process, or one that is not recorded.
+    pub(crate) origin: Option<&'static Origin>,
+}
+
+impl SpanContext {
+    /// A span of another process.
+    pub(crate) const fn remote(trace_id: TraceId, span_id: SpanId, flags: TraceFlags) -> Self {
+        Self { trace_id, span_id, flags, remote: true, origin: None }
+    }
 }
 
 /// The flags of W3C Trace Context, level 2.
@@ -79,7 +89,9 @@ impl TraceFlags {
 /// What travels with a request untouched. Both are kept as checked header text: most services only pass it on.
 #[derive(Default, Clone, PartialEq, Eq)]
 pub(crate) struct Carried {
-    /// The members of `tracestate`, in order.
+    /// The member of `tracestate` that names the caller.
+    pub(crate) caller: String,
+    /// The other members of `tracestate`, in order.
     pub(crate) tracestate: String,
     /// The members of `baggage` other than the lane.
     pub(crate) baggage: String,
@@ -106,18 +118,24 @@ impl Context {
     }
 
     pub(crate) fn new(span: Option<SpanContext>, lane: Lane, carried: Carried) -> Self {
-        let is_plain = lane.is_base() && carried == Carried::default();
-        let request = (!is_plain).then(|| {
-            let span_fields = request_fields(&carried.tracestate, &lane);
-            Arc::new(Request { lane, carried, span_fields })
-        });
-        Self { span, request }
+        let Carried { caller, tracestate, baggage, skywalking_trace_id } = &carried;
+        let is_of_entry_only =
+            lane.is_base() && [tracestate, baggage, skywalking_trace_id].iter().all(|text| text.is_empty());
+        if is_of_entry_only && caller.is_empty() {
+            return Self { span, request: None };
+        }
+        let fields = RequestFields::new(caller, tracestate, &lane);
+        Self { span, request: Some(Arc::new(Request { lane, carried, fields, is_of_entry_only })) }
     }
 
-    /// The same request, at another span.
+    /// The same request, at a span of this process.
     #[inline]
     pub(crate) fn with_span(&self, span: SpanContext) -> Self {
-        Self { span: Some(span), request: self.request.clone() }
+        let request = match &self.request {
+            Some(request) if !request.is_of_entry_only => Some(request.clone()),
+            _ => None,
+        };
+        Self { span: Some(span), request }
     }
 
     /// The same request as a new trace: the lane and the baggage stay, the tracestate goes with the trace.
@@ -132,10 +150,17 @@ impl Context {
         Self::new(self.span, self.lane().clone(), carried)
     }
 
-    /// The trace alone, without what an untrusted caller or callee must not set or see: lane and baggage.
-    pub(crate) fn without_baggage(&self) -> Self {
-        let carried = Carried { baggage: String::new(), ..self.carried() };
-        Self::new(self.span, Lane::base(), carried)
+    /// The trace alone, without what an untrusted caller or callee must not set or see: lane and baggage, and who calls.
+    pub(crate) fn without_fleet(&self) -> Self {
+        let carried = Carried { baggage: String::new(), caller: String::new(), ..self.carried() };
+        Self::new(self.span.map(|span| SpanContext { origin: None, ..span }), Lane::base(), carried)
+    }
+
+    /// Says what the calls of its span, if it has one, are told to come from.
+    pub(crate) fn set_origin(&mut self, origin: Option<&'static Origin>) {
+        if let Some(span) = &mut self.span {
+            span.origin = origin;
+        }
     }
 
     /// Lets go of what the request carries: of a context that is kept as memory only.
@@ -157,6 +182,11 @@ impl Context {
         self.request.as_ref().map_or("", |request| &request.carried.baggage)
     }
 
+    /// The member of `tracestate` that names the caller; empty when there is none.
+    pub(crate) fn caller(&self) -> &str {
+        self.request.as_ref().map_or("", |request| &request.carried.caller)
+    }
+
     pub(crate) fn skywalking_trace_id(&self) -> &str {
         self.request.as_ref().map_or("", |request| &request.carried.skywalking_trace_id)
     }
@@ -165,10 +195,15 @@ impl Context {
         self.request.as_ref().map(|request| request.carried.clone()).unwrap_or_default()
     }
 
-    /// Tracestate and lane as fields of a span, encoded.
+    /// Tracestate and lane as fields of the span that enters the process in this context, encoded.
+    pub(crate) fn entry_fields(&self) -> &[u8] {
+        self.request.as_ref().map_or(BASELINE_FIELDS, |request| request.fields.received())
+    }
+
+    /// The same of any other span.
     #[inline]
     pub(crate) fn span_fields(&self) -> &[u8] {
-        self.request.as_ref().map_or(BASELINE_FIELDS, |request| &request.span_fields)
+        self.request.as_ref().map_or(BASELINE_FIELDS, |request| request.fields.inherited())
     }
 
     /// The trace id; `None` outside of a trace.
@@ -191,7 +226,8 @@ impl Context {
         self.span.is_some_and(|span| span.remote)
     }
 
-    /// The members of the `tracestate` header, joined by commas; empty when there is none.
+    /// The members of the `tracestate` header, joined by commas; empty when there is none. The member of this crate, which
+    /// names the caller, is not among them.
     pub fn tracestate(&self) -> &str {
         self.request.as_ref().map_or("", |request| &request.carried.tracestate)
     }
@@ -263,7 +299,7 @@ pub struct ContextGuard {
 impl Drop for ContextGuard {
     fn drop(&mut self) {
         if let Some(key) = self.key {
-            drop(thread::with(|thread| thread.stack.leave(key.into())));
+            thread::with(|thread| thread.stack.forget(key.into()));
         }
     }
 }

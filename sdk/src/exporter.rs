@@ -7,10 +7,14 @@
 
 mod backoff;
 mod client;
+#[cfg(feature = "console")]
+mod console;
 mod queue;
 mod response;
 mod worker;
 
 pub(crate) use client::{ClientSettings, Compression, Destination, Receiver};
+#[cfg(feature = "console")]
+pub(crate) use console::console;
 pub(crate) use queue::{Queue, QueueLimits, SEGMENT_BYTES, Sender};
 pub(crate) use worker::{Handle, Worker, WorkerSettings};

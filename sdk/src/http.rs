@@ -18,12 +18,16 @@ mod call;
 mod client;
 mod response;
 mod server;
+mod service;
 
 pub use client::{ClientLayer, ClientService};
 pub use response::{ResponseBody, ResponseFuture};
 pub use server::{ServerLayer, ServerService};
+pub use service::TracedService;
 
 #[cfg(feature = "tonic")]
-pub(crate) use call::{Call, Protocol};
+pub(crate) use call::Protocol;
 #[cfg(feature = "tonic")]
 pub(crate) use server::Caller;
+#[cfg(feature = "tonic")]
+pub(crate) use service::Open;

@@ -4,11 +4,18 @@
 //! | header | what stands in it |
 //! | --- | --- |
 //! | `traceparent` | trace id, span id, flags |
-//! | `tracestate` | passed on as it came, order kept |
+//! | `tracestate` | passed on as it came, order kept; in front, [who calls](#who-calls) |
 //! | `baggage` | `lane=<name>`, unless the request is in the baseline; other members are passed on as they came |
 //!
 //! Others are read and written when [`Builder::propagators`](crate::Builder::propagators) or `OTEL_PROPAGATORS` asks for them. Of
 //! several formats that name a span, the first that can be read counts; all are written.
+//!
+//! # Who calls
+//!
+//! A recorded span puts a member of its own in front of `tracestate` (in place of the one that came in): its service, instance and
+//! operation, the instance's lane and the request's. The format is that of `laneway_proto::caller`. Whoever is called records it, and so
+//! a collector knows both ends of the call from one span. With it the header has 32 members and 512 bytes at most: what is beyond goes
+//! from the right. It is for the fleet only: [`inject_external`] leaves it out, and [`extract_untrusted`] does not believe it.
 //!
 //! The layers and middleware of this crate do this by themselves. For a protocol of your own, or a message
 //! queue, any pair of [`Extract`] and [`Inject`] is a carrier:
@@ -36,8 +43,8 @@ mod tests;
 
 pub use carrier::{Extract, Inject};
 pub use format::Format;
-pub(crate) use format::Propagation;
-pub(crate) use skywalking::Identity;
+pub(crate) use format::{Identity, Propagation};
+pub(crate) use tracestate::joined;
 
 use crate::context::{Carried, Context};
 
@@ -85,7 +92,8 @@ pub fn extract_formats<C: Extract + ?Sized>(formats: &[Format], carrier: &C) -> 
         if span.is_none() && found.is_some() {
             span = found;
             if *format == Format::TraceContext {
-                carried.tracestate = tracestate::extract(carrier).unwrap_or_default();
+                let members = tracestate::extract(carrier).unwrap_or_default();
+                (carried.caller, carried.tracestate) = (members.caller, members.others);
             }
         }
     }
@@ -117,11 +125,7 @@ fn write<C: Inject + ?Sized>(formats: &[Format], identity: &Identity, context: &
             (_, None) => {}
             (Format::TraceContext, Some(span)) => {
                 carrier.set(TRACEPARENT, &traceparent::format(span));
-                if context.tracestate().is_empty() {
-                    carrier.remove(TRACESTATE);
-                } else {
-                    carrier.set(TRACESTATE, context.tracestate());
-                }
+                set_or_remove(carrier, TRACESTATE, &tracestate::format(context));
             }
             (Format::B3, Some(span)) => b3::inject_single(span, carrier),
             (Format::B3Multi, Some(span)) => b3::inject_multi(span, carrier),
@@ -131,10 +135,33 @@ fn write<C: Inject + ?Sized>(formats: &[Format], identity: &Identity, context: &
     }
 }
 
-/// Writes the trace of a context, and removes any baggage: for a call that leaves the fleet.
+/// Writes the trace of a context, and removes any baggage: for a call that leaves the fleet. Nor is it told who calls.
 pub fn inject_external<C: Inject + ?Sized>(context: &Context, carrier: &mut C) {
-    inject(&context.without_baggage(), carrier);
+    inject(&context.without_fleet(), carrier);
+    remove_baggage(carrier);
+}
+
+/// [`extract`], from a caller outside of the fleet: the trace alone. Lane, baggage, and whom the caller claims to be are taken out of the
+/// headers too, so that nothing behind passes them on.
+pub fn extract_untrusted<C: Extract + Inject + ?Sized>(carrier: &mut C) -> Context {
+    remove_baggage(carrier);
+    let members = tracestate::extract(carrier).unwrap_or_default();
+    set_or_remove(carrier, TRACESTATE, &members.others);
+    extract(carrier)
+}
+
+/// Everything that a lane can stand in.
+fn remove_baggage<C: Inject + ?Sized>(carrier: &mut C) {
     carrier.remove(BAGGAGE);
+    carrier.remove(skywalking::CORRELATION);
+}
+
+fn set_or_remove<C: Inject + ?Sized>(carrier: &mut C, name: &'static str, value: &str) {
+    if value.is_empty() {
+        carrier.remove(name);
+    } else {
+        carrier.set(name, value);
+    }
 }
 
 /// Who is called.

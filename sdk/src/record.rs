@@ -16,7 +16,9 @@ mod draft;
 mod event;
 mod limits;
 mod local;
+mod origins;
 mod orphans;
+mod request;
 mod room;
 mod segment;
 mod span;
@@ -34,8 +36,10 @@ use tracing::dispatcher::WeakDispatch;
 use crate::context::thread::{self, Opened, Place, Thread};
 use crate::context::{Context, SpanContext, TraceFlags};
 use crate::exporter::Queue;
+use crate::propagation::Identity;
 use crate::sampler::{Sampler, SamplerHandle};
 use depot::Depot;
+use origins::Origins;
 use orphans::Orphans;
 
 pub(crate) use attributes::Key;
@@ -46,9 +50,11 @@ pub(crate) use draft::{Draft, Keys};
 pub(crate) use event::Event;
 pub(crate) use limits::{Limits, truncate};
 pub(crate) use local::Local;
+pub(crate) use origins::Origin;
+pub(crate) use request::{BASELINE_FIELDS, RequestFields};
 pub(crate) use segment::{Extent, Segment, Writer};
 pub use span::SpanKind;
-pub(crate) use span::{BASELINE_FIELDS, Recording, StatusCode, request_fields};
+pub(crate) use span::{Recording, StatusCode};
 pub use value::Value;
 
 /// Recordings that no thread has at hand, at most.
@@ -64,11 +70,18 @@ pub(crate) struct Core {
     /// Whom the exporter tells of its troubles: the subscriber that this SDK is part of.
     pub(crate) dispatch: OnceLock<WeakDispatch>,
     pub(crate) orphans: Orphans,
+    origins: Origins,
     depot: Depot<Box<Recording>>,
 }
 
 impl Core {
-    pub(crate) fn new(sampler: Sampler, limits: Limits, error_events_fail_spans: bool, queue: Queue) -> Self {
+    pub(crate) fn new(
+        identity: Identity,
+        sampler: Sampler,
+        limits: Limits,
+        error_events_fail_spans: bool,
+        queue: Queue,
+    ) -> Self {
         Self {
             sampler: SamplerHandle::new(sampler),
             limits,
@@ -77,6 +90,7 @@ impl Core {
             clock: Clock::new(),
             dispatch: OnceLock::new(),
             orphans: Orphans::default(),
+            origins: Origins::new(identity),
             depot: Depot::with_capacity(MAX_DEPOT),
         }
     }
@@ -88,29 +102,30 @@ impl Core {
     }
 
     /// Opens a span in what is current on this thread.
-    #[inline]
     pub(crate) fn open_here(self: &Arc<Self>, name: &'static str) -> Opened {
         let opened = thread::with(|thread| self.open_on(thread, name));
         opened.unwrap_or(Opened::Nothing)
     }
 
     /// Opens a span in what is current.
-    #[inline]
+    #[inline(always)]
     fn open_on(self: &Arc<Self>, Thread { stack, local }: &mut Thread, name: &'static str) -> Opened {
         match stack.innermost() {
-            Some(Place::Shared(context)) if self.sampler.is_parent_based() && !context.is_sampled() => {
+            Some(Place::Shared(context)) if !context.is_sampled() && self.sampler.is_parent_based() => {
                 Opened::Shared(context.clone())
             }
-            Some(innermost) => self.open_within(local, innermost.context(), name),
-            None => self.open_within(local, &Context::EMPTY, name),
+            Some(Place::Recorded(recording)) => self.open_with(local, recording.context(), name),
+            Some(innermost) => self.open_unasked(local, innermost.context(), name),
+            None => self.open_unasked(local, &Context::EMPTY, name),
         }
     }
 
     /// Opens a span in a context that nobody chose: when it is that of no trace, perhaps one was lost.
-    #[inline]
-    fn open_within(self: &Arc<Self>, local: &mut Local, parent: &Context, name: &'static str) -> Opened {
+    #[inline(never)]
+    fn open_unasked(self: &Arc<Self>, local: &mut Local, parent: &Context, name: &'static str) -> Opened {
         let mut opened = self.open_with(local, parent, name);
         if parent.span().is_none()
+            && self.orphans.has_entries()
             && let Some(recording) = opened.recording_mut()
         {
             recording.set_orphan();
@@ -118,25 +133,51 @@ impl Core {
         opened
     }
 
-    #[inline]
+    /// Opens a span in this context.
+    #[inline(never)]
     fn open_with(self: &Arc<Self>, local: &mut Local, parent: &Context, name: &'static str) -> Opened {
+        match parent.span() {
+            // Most spans: nothing is to be decided.
+            Some(span) if !span.remote && span.flags.is_sampled() && self.sampler.is_parent_based() => {
+                let span_id = local.span_id();
+                let mut recording = local.outlet(self).recording();
+                recording.begin_child(self.clock.now(), span_id, span, parent, name);
+                Opened::Recorded(recording)
+            }
+            _ => self.open_entry(local, parent, name),
+        }
+    }
+
+    /// Opens a span that enters the process, or one that the sampler is to decide about.
+    #[inline(never)]
+    fn open_entry(self: &Arc<Self>, local: &mut Local, parent: &Context, name: &'static str) -> Opened {
         let (trace_id, flags) = match parent.span() {
             Some(span) => (span.trace_id, span.flags),
             None => (local.trace_id(), TraceFlags::from_bits(TraceFlags::RANDOM)),
         };
         let decision = self.sampler.decide(parent, trace_id);
         let flags = flags.with_sampled(decision.is_sampled);
-        let span = SpanContext { trace_id, span_id: local.span_id(), flags, remote: false };
+        let mut span = SpanContext { trace_id, span_id: local.span_id(), flags, remote: false, origin: None };
         if !decision.is_sampled {
             return Opened::Shared(Arc::new(parent.with_span(span)));
         }
         let chosen =
             decision.threshold.map(|threshold| parent.with_tracestate(threshold.write(parent.tracestate())));
         let parent = chosen.as_ref().unwrap_or(parent);
-        let mut recording = local.outlet(self).recording();
-        recording.begin(self.clock.now(), &span, parent, name);
+        let outlet = local.outlet(self);
+        span.origin = match parent.span() {
+            Some(parent) if !parent.remote => parent.origin,
+            _ => outlet.origin(name),
+        };
+        let mut recording = outlet.recording();
+        recording.begin_entry(self.clock.now(), span, parent, name);
         Opened::Recorded(recording)
     }
+}
+
+/// The origin of calls from an operation of this SDK.
+fn origin(core: &Arc<Core>, operation: &str) -> Option<&'static Origin> {
+    thread::with(|thread| thread.local.outlet(core).origin(operation)).flatten()
 }
 
 /// Ends a span now, on whichever thread.

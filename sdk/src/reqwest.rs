@@ -34,7 +34,7 @@ impl Middleware {
         Self::default()
     }
 
-    /// For calls that leave the fleet: the trace goes along, the lane and the baggage do not.
+    /// For calls that leave the fleet: the trace goes along; lane, baggage, and who calls do not.
     #[must_use]
     pub fn external(mut self) -> Self {
         self.callee = Callee::External;

@@ -6,6 +6,8 @@
 
 use std::cell::Cell;
 
+use crate::record;
+
 thread_local! {
     static SILENT: Cell<bool> = const { Cell::new(false) };
 }
@@ -13,6 +15,7 @@ thread_local! {
 /// From now on, no span of this thread is recorded.
 pub(crate) fn silence_this_thread() {
     SILENT.set(true);
+    record::default::unset_on_this_thread();
 }
 
 /// Whether the spans of this thread are left out.

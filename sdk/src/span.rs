@@ -86,15 +86,15 @@ impl Span {
 
     /// Renames the span. A name is of low cardinality: the route, not the path.
     pub fn rename(&mut self, name: &str) {
-        if let Some((draft, limits)) = self.draft_and_limits() {
-            draft.rename(name, limits);
+        if let Some(recording) = self.recording_mut() {
+            recording.rename(name);
         }
     }
 
     /// Says what kind of work it stands for.
     pub fn set_kind(&mut self, kind: SpanKind) {
-        if let Some((draft, _)) = self.draft_and_limits() {
-            draft.set_kind(kind);
+        if let Some(recording) = self.recording_mut() {
+            recording.set_kind(kind);
         }
     }
 

@@ -28,19 +28,16 @@
 
 pub(crate) mod status;
 
-use std::fmt::Display;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll};
 
-use http::{Request, Response};
-use http_body::Body;
-use tower::{Layer, Service};
+use http::Request;
+use tower::Layer;
 use tracing::Span;
 use tracing::field::Empty;
 
 use crate::context::Context;
 use crate::conventions;
-use crate::http::{Call, Caller, Protocol, ResponseBody, ResponseFuture};
+use crate::http::{Caller, Open, Protocol, TracedService};
 use crate::propagation::Callee;
 
 /// Opens a SERVER span for each call, in the trace and lane of the caller. For `tonic::transport::Server::layer`.
@@ -50,11 +47,7 @@ pub struct ServerLayer {
 }
 
 /// Service of [`ServerLayer`].
-#[derive(Debug, Clone)]
-pub struct ServerService<S> {
-    inner: S,
-    caller: Caller,
-}
+pub type ServerService<S> = TracedService<S, ServerLayer>;
 
 /// Opens a CLIENT span for each call and sends the context with it. For a `tonic::transport::Channel`.
 #[derive(Debug, Clone, Default)]
@@ -64,12 +57,7 @@ pub struct ClientLayer {
 }
 
 /// Service of [`ClientLayer`].
-#[derive(Debug, Clone)]
-pub struct ClientService<S> {
-    inner: S,
-    callee: Callee,
-    server: Option<Server>,
-}
+pub type ClientService<S> = TracedService<S, ClientLayer>;
 
 /// Whom a channel leads to. The requests on it do not say.
 #[derive(Debug, Clone)]
@@ -84,7 +72,7 @@ impl ServerLayer {
         Self::default()
     }
 
-    /// For callers from outside: their lane and baggage are stripped from the call. The trace is continued.
+    /// For callers from outside: their lane, their baggage, and whom they claim to be are stripped from the call. The trace is continued.
     #[must_use]
     pub fn untrusted(mut self) -> Self {
         self.caller = Caller::Untrusted;
@@ -98,7 +86,7 @@ impl ClientLayer {
         Self::default()
     }
 
-    /// For calls that leave the fleet: the trace goes along, the lane and the baggage do not.
+    /// For calls that leave the fleet: the trace goes along; lane, baggage, and who calls do not.
     #[must_use]
     pub fn external(mut self) -> Self {
         self.callee = Callee::External;
@@ -118,7 +106,7 @@ impl<S> Layer<S> for ServerLayer {
     type Service = ServerService<S>;
 
     fn layer(&self, inner: S) -> ServerService<S> {
-        ServerService { inner, caller: self.caller }
+        TracedService::new(inner, self.clone())
     }
 }
 
@@ -126,55 +114,33 @@ impl<S> Layer<S> for ClientLayer {
     type Service = ClientService<S>;
 
     fn layer(&self, inner: S) -> ClientService<S> {
-        ClientService { inner, callee: self.callee, server: self.server.clone() }
+        TracedService::new(inner, self.clone())
     }
 }
 
-impl<S, B, R> Service<Request<B>> for ServerService<S>
-where
-    S: Service<Request<B>, Response = Response<R>>,
-    S::Error: Display,
-    R: Body,
-{
-    type Response = Response<ResponseBody<R>>;
-    type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
+impl Open for ServerLayer {
+    const PROTOCOL: Protocol = Protocol::GrpcServer;
 
-    fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+    fn open<B>(&self, request: &mut Request<B>) -> (Context, Span) {
         let context = self.caller.context(request.headers_mut());
         let authority = conventions::authority(request.uri(), request.headers());
         let address = authority.as_ref().map(conventions::host);
         let port = authority.as_ref().and_then(|authority| authority.port_u16());
-        let span = context.in_scope(|| span("server", method(&request), address, port));
-        ResponseFuture::new(context, Call::new(span, Protocol::GrpcServer), || self.inner.call(request))
+        let span = context.in_scope(|| span("server", method(request), address, port));
+        (context, span)
     }
 }
 
-impl<S, B, R> Service<Request<B>> for ClientService<S>
-where
-    S: Service<Request<B>, Response = Response<R>>,
-    S::Error: Display,
-    R: Body,
-{
-    type Response = Response<ResponseBody<R>>;
-    type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
+impl Open for ClientLayer {
+    const PROTOCOL: Protocol = Protocol::GrpcClient;
 
-    fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+    fn open<B>(&self, request: &mut Request<B>) -> (Context, Span) {
         let context = Context::current();
         let address = self.server.as_ref().map(|server| &*server.address);
         let port = self.server.as_ref().map(|server| server.port);
-        let span = span("client", method(&request), address, port);
+        let span = span("client", method(request), address, port);
         self.callee.inject(&span, &context, request.headers_mut());
-        ResponseFuture::new(context, Call::new(span, Protocol::GrpcClient), || self.inner.call(request))
+        (context, span)
     }
 }
 

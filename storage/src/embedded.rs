@@ -11,6 +11,7 @@
 //! ├── LOCK                       locked while a process uses the directory
 //! ├── wal/<segment>.wal          see `wal`
 //! ├── parts/<first>-<last>-<level>/   see `part`
+//! ├── figures/<part>.figures     figures of parts that have expired
 //! ├── tmp/                       parts that are being written or removed; emptied at start
 //! ├── quarantine/                parts that cannot be read
 //! └── snapshots/<name>/          data directories that share the files of parts; see `snapshot`
@@ -36,6 +37,7 @@ mod dictionary;
 mod disk;
 mod equal;
 mod error;
+mod figures;
 mod ingest;
 mod inspect;
 mod layout;
@@ -62,6 +64,7 @@ mod view;
 pub mod wal;
 
 pub use error::OpenError;
+pub use figures::RecentOptions;
 pub use inspect::{ColumnInspection, Inspection, LogInspection, PartContent, PartInspection, inspect};
 pub use merge::MergeOptions;
 pub use retention::RetentionOptions;
@@ -96,6 +99,8 @@ pub struct Options {
     pub merge: MergeOptions,
     /// How long spans are kept. Default: for ever.
     pub retention: RetentionOptions,
+    /// What is remembered of traces whose spans were sealed, for spans of theirs that arrive late.
+    pub recent: RecentOptions,
     /// How many threads ingest, at least 1. Each has an open segment of its own, and takes all requests of some of the connections.
     /// Default: half as many as there are cores, at most 4.
     pub ingest_threads: usize,
@@ -115,6 +120,7 @@ impl Options {
             ingest_memory_bytes: 64 /* MiB */ * 1024 * 1024,
             merge: MergeOptions::default(),
             retention: RetentionOptions::default(),
+            recent: RecentOptions::default(),
             ingest_threads: Self::default_ingest_threads(),
         }
     }
@@ -217,8 +223,9 @@ impl Store for EmbeddedStore {
         self.query(move |snapshot, work| search::operation_names(snapshot, &service, work)).await
     }
 
-    async fn figures(&self, _query: FiguresQuery) -> Result<Figures, QueryError> {
-        Ok(Figures::default())
+    async fn figures(&self, query: FiguresQuery) -> Result<Figures, QueryError> {
+        let shared = Arc::clone(&self.shared);
+        self.query(move |_, _| figures::answer(&shared, &query)).await
     }
 
     async fn delete(&self, what: Deletion) -> Result<u64, AdminError> {

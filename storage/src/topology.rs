@@ -12,6 +12,7 @@
 //! | [`Figures`] | sums of contributions, by key and time |
 //! | [`Hop`] | one call between two nodes, seen by the caller, the callee, or both |
 
+mod admission;
 mod batch;
 mod contribution;
 mod derive;
@@ -27,6 +28,7 @@ mod role;
 mod tests;
 mod totals;
 
+pub use admission::{Admission, AdmissionLimits, OTHER};
 pub use batch::{figures_of, known_spans};
 pub use contribution::{Contribution, End, Hop};
 pub use derive::derive;
@@ -35,7 +37,9 @@ pub use figures::{EdgeFigures, Exemplars, Figures, FiguresQuery, RedFigures, Res
 pub use key::{EdgeKey, EdgeLevel, EdgeSide, Outcome, Provenance, RedKey, Verdict};
 pub use ledger::Ledger;
 pub use node::{Node, NodeKind};
+pub(crate) use peer::is_said_by;
 pub use peer::{PEER_ATTRIBUTES, Peer};
 pub use presence::{PRESENCE_WINDOW, Presence};
-pub use role::{Caller, KnownSpan, Place, Role, RoleId, Roles};
+pub use role::{Caller, KnownSpan, Place, Role, RoleId, Roles, TraceState};
+pub(crate) use totals::Cells;
 pub use totals::Totals;

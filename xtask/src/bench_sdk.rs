@@ -10,10 +10,10 @@ use crate::step::{Steps, say};
 /// Instructions of the calling thread for one span, and how many more are taken for noise: compilers and libraries of the system
 /// differ a little.
 const BUDGET: [(&str, f64); 4] = [
-    ("laneway", 760.0),
-    ("laneway-unsampled", 187.0),
-    ("laneway-subscriber", 1800.0),
-    ("laneway-layer", 2775.0),
+    ("laneway", 665.0),
+    ("laneway-unsampled", 212.0),
+    ("laneway-subscriber", 1480.0),
+    ("laneway-layer", 2490.0),
 ];
 const TOLERANCE: f64 = 0.05;
 

@@ -35,10 +35,15 @@ impl Resource {
         self.set(Lane::RESOURCE_KEY, lane.as_str());
     }
 
-    /// What SkyWalking wants to know of a caller.
+    /// What those that are called are told.
     pub(super) fn identity(&self) -> Identity {
         let text = |key| self.get(key).unwrap_or_default().to_owned();
-        Identity { service: text("service.name"), instance: text("service.instance.id") }
+        let lane = self.get(Lane::RESOURCE_KEY).and_then(|name| Lane::new(name).ok());
+        Identity {
+            service: text("service.name"),
+            instance: text("service.instance.id"),
+            lane: lane.unwrap_or_default(),
+        }
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&str> {

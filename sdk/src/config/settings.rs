@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use laneway_proto::Lane;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::client::client;
 use super::env::{Env, key_values};
 use super::resource::Resource;
 use super::{Builder, InitError, Options};
 use crate::exporter::{Destination, QueueLimits, WorkerSettings};
-use crate::propagation::{Format, Propagation};
+use crate::propagation::{Format, Identity, Propagation};
 use crate::record::Limits;
 use crate::sampler::Sampler;
 
@@ -20,6 +20,7 @@ const DEFAULT_FILTER: &str = "info";
 
 /// What is done, once everything is decided.
 pub(super) struct Settings {
+    pub(super) identity: Identity,
     pub(super) sampler: Sampler,
     pub(super) limits: Limits,
     pub(super) error_events_fail_spans: bool,
@@ -36,7 +37,8 @@ impl Settings {
         variables: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Option<Self>, InitError> {
         let env = &mut Env::new(variables);
-        if env.boolean("OTEL_SDK_DISABLED") || is_export_off(env) {
+        let exporter = exporter(env);
+        if env.boolean("OTEL_SDK_DISABLED") || exporter == Exporter::None {
             return Ok(None);
         }
         let resource = resource(&options, env)?;
@@ -45,14 +47,18 @@ impl Settings {
         let export_timeout = options.export_timeout.or_else(|| env.milliseconds("OTEL_BSP_EXPORT_TIMEOUT"));
         let sampler = options.sampler.clone().or_else(|| sampler(env)).unwrap_or_default();
         let limits = limits(env);
-        // For its warnings.
+        // For their warnings.
         formats(env);
+        log_level(env);
         let filter = filter(options.filter.clone().or_else(|| env.text("LANEWAY_FILTER")))?;
-        let destination = match &options.receiver {
-            Some(receiver) => Destination::Function(receiver.clone()),
-            None => Destination::Collector(Box::new(client(&options, env)?)),
+        let destination = match (&options.receiver, exporter) {
+            (Some(receiver), _) => Destination::Function(receiver.clone()),
+            #[cfg(feature = "console")]
+            (None, Exporter::Console) => Destination::Function(crate::exporter::console()),
+            (None, _) => Destination::Collector(Box::new(client(&options, env)?)),
         };
         Ok(Some(Self {
+            identity: resource.identity(),
             sampler,
             limits,
             error_events_fail_spans: options.error_events_fail_spans.unwrap_or(true),
@@ -91,17 +97,46 @@ fn formats(env: &mut Env<'_>) -> Option<Vec<Format>> {
     Some(formats)
 }
 
-fn is_export_off(env: &mut Env<'_>) -> bool {
+/// Where spans go, unless a function takes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exporter {
+    Otlp,
+    #[cfg(feature = "console")]
+    Console,
+    None,
+}
+
+fn exporter(env: &mut Env<'_>) -> Exporter {
     match env.text("OTEL_TRACES_EXPORTER").as_deref() {
-        Some("none") => true,
-        None | Some("otlp") => false,
+        Some("none") => Exporter::None,
+        #[cfg(feature = "console")]
+        Some("console") => Exporter::Console,
+        None | Some("otlp") => Exporter::Otlp,
         Some(other) => {
             env.warn(format_args!(
                 "OTEL_TRACES_EXPORTER={other:?} is not known, and is ignored: spans go out as otlp"
             ));
-            false
+            Exporter::Otlp
         }
     }
+}
+
+/// How much the SDK says about itself, where that is stated.
+pub(super) fn log_level(env: &mut Env<'_>) -> Option<LevelFilter> {
+    let name = env.text("OTEL_LOG_LEVEL")?.to_ascii_lowercase();
+    let level = match name.as_str() {
+        "none" | "off" => LevelFilter::OFF,
+        "fatal" | "error" => LevelFilter::ERROR,
+        "warn" | "warning" => LevelFilter::WARN,
+        "info" => LevelFilter::INFO,
+        "debug" => LevelFilter::DEBUG,
+        "trace" | "verbose" | "all" => LevelFilter::TRACE,
+        _ => {
+            env.warn(format_args!("OTEL_LOG_LEVEL={name:?} is not known, and is ignored"));
+            return None;
+        }
+    };
+    Some(level)
 }
 
 pub(super) fn resource(options: &Options, env: &mut Env<'_>) -> Result<Resource, InitError> {

@@ -214,3 +214,25 @@ fn lists_are_read_whole_or_not_at_all() {
         assert_eq!(key_values(bad), None, "{bad}");
     }
 }
+
+#[test]
+fn the_log_level_is_by_name_of_either_case() {
+    use super::settings::log_level;
+    use tracing_subscriber::filter::LevelFilter;
+
+    for (name, level) in
+        [("DEBUG", LevelFilter::DEBUG), ("none", LevelFilter::OFF), ("Warning", LevelFilter::WARN)]
+    {
+        assert_eq!(with_env(&[("OTEL_LOG_LEVEL", name)], log_level), (Some(level), 0));
+    }
+    assert_eq!(with_env(&[("OTEL_LOG_LEVEL", "loud")], log_level), (None, 1));
+    assert_eq!(with_env(&[], log_level), (None, 0));
+}
+
+#[cfg(feature = "console")]
+#[test]
+fn the_console_takes_the_place_of_the_collector() {
+    let settings = settings([("OTEL_TRACES_EXPORTER", "console")]);
+    assert!(matches!(settings.worker.destination, crate::exporter::Destination::Function(_)));
+    assert!(settings.worker.warnings.is_empty());
+}

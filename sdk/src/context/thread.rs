@@ -221,6 +221,27 @@ impl Stack {
         Some(self.entries.remove(at).place)
     }
 
+    /// Leaves an entry that nobody wants any more.
+    #[inline]
+    pub(crate) fn forget(&mut self, key: Key) {
+        if self.entries.last().is_some_and(|last| last.key == key) {
+            // Where it is, as it is of some size.
+            self.entries.truncate(self.entries.len() - 1);
+        } else {
+            drop(self.leave(key));
+        }
+    }
+
+    /// Leaves an entry that is recorded there and was entered last; else `None`, and nothing is left.
+    #[inline]
+    pub(crate) fn leave_recorded(&mut self, key: Key) -> Option<Box<Recording>> {
+        let is_wanted = |last: &mut Entry| last.key == key && matches!(last.place, Place::Recorded(_));
+        match self.entries.pop_if(is_wanted)?.place {
+            Place::Recorded(recording) => Some(recording),
+            _ => None,
+        }
+    }
+
     /// The entry of this key.
     pub(crate) fn entry_mut(&mut self, key: Key) -> Option<&mut Entry> {
         self.entries_mut().find(|entry| entry.key == key)

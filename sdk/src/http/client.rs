@@ -1,15 +1,11 @@
 //! Requests that go out.
 
-use std::fmt::Display;
-use std::task::{Context as TaskContext, Poll};
-
-use http::{HeaderMap, Method, Request, Response, Uri};
-use http_body::Body;
-use tower::{Layer, Service};
+use http::{HeaderMap, Method, Request, Uri};
+use tower::Layer;
 use tracing::Span;
 
-use super::call::{Call, Protocol};
-use super::response::{ResponseBody, ResponseFuture};
+use super::call::Protocol;
+use super::service::{Open, TracedService};
 use crate::context::Context;
 use crate::conventions;
 use crate::propagation::Callee;
@@ -24,11 +20,7 @@ pub struct ClientLayer {
 }
 
 /// Service of [`ClientLayer`].
-#[derive(Debug, Clone)]
-pub struct ClientService<S> {
-    inner: S,
-    callee: Callee,
-}
+pub type ClientService<S> = TracedService<S, ClientLayer>;
 
 impl ClientLayer {
     /// A layer for calls within the fleet.
@@ -36,7 +28,7 @@ impl ClientLayer {
         Self::default()
     }
 
-    /// For calls that leave the fleet: the trace goes along, the lane and the baggage do not.
+    /// For calls that leave the fleet: the trace goes along; lane, baggage, and who calls do not.
     #[must_use]
     pub fn external(mut self) -> Self {
         self.callee = Callee::External;
@@ -48,29 +40,18 @@ impl<S> Layer<S> for ClientLayer {
     type Service = ClientService<S>;
 
     fn layer(&self, inner: S) -> ClientService<S> {
-        ClientService { inner, callee: self.callee }
+        TracedService::new(inner, self.clone())
     }
 }
 
-impl<S, B, R> Service<Request<B>> for ClientService<S>
-where
-    S: Service<Request<B>, Response = Response<R>>,
-    S::Error: Display,
-    R: Body,
-{
-    type Response = Response<ResponseBody<R>>;
-    type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
+impl Open for ClientLayer {
+    const PROTOCOL: Protocol = Protocol::HttpClient;
 
-    fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+    fn open<B>(&self, request: &mut Request<B>) -> (Context, Span) {
         let context = Context::current();
         let span = span(request.method(), request.uri(), request.headers());
         self.callee.inject(&span, &context, request.headers_mut());
-        ResponseFuture::new(context, Call::new(span, Protocol::HttpClient), || self.inner.call(request))
+        (context, span)
     }
 }
 

@@ -1,19 +1,15 @@
 //! Requests that come in.
 
-use std::fmt::Display;
-use std::task::{Context as TaskContext, Poll};
-
-use http::{HeaderMap, Request, Response, header};
-use http_body::Body;
-use tower::{Layer, Service};
+use http::{HeaderMap, Request, header};
+use tower::Layer;
 use tracing::Span;
 use tracing::field::Empty;
 
-use super::call::{Call, Protocol};
-use super::response::{ResponseBody, ResponseFuture};
+use super::call::Protocol;
+use super::service::{Open, TracedService};
 use crate::context::Context;
 use crate::conventions;
-use crate::propagation::{self, BAGGAGE};
+use crate::propagation;
 
 /// Opens a SERVER span for each request, in the trace and lane of the caller.
 ///
@@ -25,11 +21,7 @@ pub struct ServerLayer {
 }
 
 /// Service of [`ServerLayer`].
-#[derive(Debug, Clone)]
-pub struct ServerService<S> {
-    inner: S,
-    caller: Caller,
-}
+pub type ServerService<S> = TracedService<S, ServerLayer>;
 
 /// How far the caller's headers are believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,10 +37,7 @@ impl Caller {
     pub(crate) fn context(self, headers: &mut HeaderMap) -> Context {
         match self {
             Self::Trusted => propagation::extract(headers),
-            Self::Untrusted => {
-                headers.remove(BAGGAGE);
-                propagation::extract(headers)
-            }
+            Self::Untrusted => propagation::extract_untrusted(headers),
         }
     }
 }
@@ -59,8 +48,8 @@ impl ServerLayer {
         Self::default()
     }
 
-    /// For callers from outside: their lane and baggage are stripped from the request, so that nobody enters a lane by
-    /// sending a header. The trace is continued.
+    /// For callers from outside: their lane, their baggage, and whom they claim to be are stripped from the request, so that
+    /// nobody enters a lane by sending a header. The trace is continued.
     #[must_use]
     pub fn untrusted(mut self) -> Self {
         self.caller = Caller::Untrusted;
@@ -72,28 +61,17 @@ impl<S> Layer<S> for ServerLayer {
     type Service = ServerService<S>;
 
     fn layer(&self, inner: S) -> ServerService<S> {
-        ServerService { inner, caller: self.caller }
+        TracedService::new(inner, self.clone())
     }
 }
 
-impl<S, B, R> Service<Request<B>> for ServerService<S>
-where
-    S: Service<Request<B>, Response = Response<R>>,
-    S::Error: Display,
-    R: Body,
-{
-    type Response = Response<ResponseBody<R>>;
-    type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
+impl Open for ServerLayer {
+    const PROTOCOL: Protocol = Protocol::HttpServer;
 
-    fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+    fn open<B>(&self, request: &mut Request<B>) -> (Context, Span) {
         let context = self.caller.context(request.headers_mut());
-        let span = context.in_scope(|| span(&request));
-        ResponseFuture::new(context, Call::new(span, Protocol::HttpServer), || self.inner.call(request))
+        let span = context.in_scope(|| span(request));
+        (context, span)
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) struct SpanFields<'a> {
 }
 
 impl Fields for SpanFields<'_> {
-    #[inline]
+    #[inline(always)]
     fn value(&mut self, key: &'static str, value: Value<'_>) {
         if let (b'o', Value::Str(text)) = (first_byte(key), value)
             && let Some(field) = key.strip_prefix("otel.")

@@ -55,6 +55,7 @@ impl Recorder {
             let keys = if has_distinct_fields(metadata) { Keys::Distinct } else { Keys::Any };
             let mut fields = SpanFields { draft: recording.draft_mut(), keys, limits: &self.core.limits };
             attributes.record(&mut FieldVisitor(&mut fields));
+            recording.settle();
         }
         self.table.insert(id.into_u64(), OpenSpan { opened, metadata, handles: 1 });
     }
@@ -70,6 +71,7 @@ impl Recorder {
             self.table.with(id.into_u64(), |span| {
                 if let Some(recording) = span.opened.recording_mut() {
                     recording.draft_mut().merge(draft, limits);
+                    recording.settle();
                 }
             });
         });
@@ -144,15 +146,16 @@ impl Recorder {
 
     #[inline]
     pub(crate) fn enter(&self, id: &Id) {
-        if let Some(place) = self.table.with(id.into_u64(), |span| span.opened.share()) {
-            let key = self.key(id);
-            let _: Option<()> = thread::with(|thread| thread.stack.enter_span(key, place));
-        }
+        let key = self.key(id);
+        // Under both locks, so that a context of some size is not moved about between them.
+        self.table.with(id.into_u64(), |span| {
+            thread::with(|thread| thread.stack.enter_span(key, span.opened.share()))
+        });
     }
 
     #[inline]
     pub(crate) fn exit(&self, id: &Id) {
-        drop(thread::with(|thread| thread.stack.leave(self.key(id))));
+        thread::with(|thread| thread.stack.forget(self.key(id)));
     }
 
     #[inline]

@@ -11,6 +11,9 @@ use tracing::Metadata;
 
 use crate::context::thread::Opened;
 
+#[cfg(test)]
+mod tests;
+
 /// What is known of an open span.
 pub(crate) struct OpenSpan {
     pub(crate) opened: Opened,
@@ -21,6 +24,8 @@ pub(crate) struct OpenSpan {
 
 /// A power of two, large enough that threads rarely meet.
 const SHARDS: usize = 64;
+/// Places of a shard, a power of two.
+const NEAR: usize = 32;
 
 /// A map that many threads use at once.
 pub(crate) struct Table {
@@ -30,7 +35,21 @@ pub(crate) struct Table {
 /// On cache lines of its own.
 #[repr(align(64))]
 #[derive(Default)]
-struct Shard(Mutex<HashMap<u64, OpenSpan, BuildHasherDefault<IdHasher>>>);
+struct Shard(Mutex<Spans>);
+
+/// The spans of a shard. The id of a span says its place; where another has that already, it is kept elsewhere.
+#[derive(Default)]
+struct Spans {
+    near: [Near; NEAR],
+    far: HashMap<u64, OpenSpan, BuildHasherDefault<IdHasher>>,
+}
+
+/// A place, empty when its id is zero: no span has that.
+#[derive(Default)]
+struct Near {
+    id: u64,
+    span: Option<OpenSpan>,
+}
 
 impl Table {
     pub(crate) fn new() -> Self {
@@ -39,35 +58,79 @@ impl Table {
 
     #[inline]
     pub(crate) fn insert(&self, id: u64, span: OpenSpan) {
-        self.shard(id).insert(id, span);
+        let mut spans = self.shard(id);
+        let near = spans.near(id);
+        if near.id == 0 {
+            *near = Near { id, span: Some(span) };
+        } else {
+            spans.insert_far(id, span);
+        }
     }
 
     #[inline]
     pub(crate) fn remove(&self, id: u64) -> Option<OpenSpan> {
-        self.shard(id).remove(&id)
+        self.shard(id).remove(id)
     }
 
     /// Runs a function on a span, under a lock: the function must not call out. `None` when there is no such span.
     #[inline]
     pub(crate) fn with<T>(&self, id: u64, f: impl FnOnce(&mut OpenSpan) -> T) -> Option<T> {
-        self.shard(id).get_mut(&id).map(f)
+        self.shard(id).get_mut(id).map(f)
     }
 
     /// Takes a handle away from a span, and the span out when that was the last one.
     #[inline]
     pub(crate) fn release(&self, id: u64) -> Option<OpenSpan> {
-        let mut shard = self.shard(id);
-        let span = shard.get_mut(&id)?;
+        let mut spans = self.shard(id);
+        let span = spans.get_mut(id)?;
         span.handles = span.handles.saturating_sub(1);
-        if span.handles == 0 { shard.remove(&id) } else { None }
+        if span.handles == 0 { spans.remove(id) } else { None }
     }
 
     #[inline]
-    fn shard(&self, id: u64) -> MutexGuard<'_, HashMap<u64, OpenSpan, BuildHasherDefault<IdHasher>>> {
-        // The map takes its place from the low bits of the hash and a tag from its highest seven: these are others.
-        let shard = (hash(id) >> 40) as usize & (SHARDS - 1);
+    fn shard(&self, id: u64) -> MutexGuard<'_, Spans> {
+        // Ids that follow each other, as those of one thread do, stay together.
+        let shard = (hash(id / NEAR as u64) >> 40) as usize & (SHARDS - 1);
         // Nothing panics under the lock.
         self.shards[shard].0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Spans {
+    #[inline]
+    fn near(&mut self, id: u64) -> &mut Near {
+        &mut self.near[id as usize & (NEAR - 1)]
+    }
+
+    #[inline]
+    fn get_mut(&mut self, id: u64) -> Option<&mut OpenSpan> {
+        if self.near(id).id == id { self.near(id).span.as_mut() } else { self.get_far(id) }
+    }
+
+    #[inline]
+    fn remove(&mut self, id: u64) -> Option<OpenSpan> {
+        let near = self.near(id);
+        if near.id == id {
+            near.id = 0;
+            near.span.take()
+        } else {
+            self.remove_far(id)
+        }
+    }
+
+    #[cold]
+    fn insert_far(&mut self, id: u64, span: OpenSpan) {
+        self.far.insert(id, span);
+    }
+
+    #[cold]
+    fn get_far(&mut self, id: u64) -> Option<&mut OpenSpan> {
+        self.far.get_mut(&id)
+    }
+
+    #[cold]
+    fn remove_far(&mut self, id: u64) -> Option<OpenSpan> {
+        self.far.remove(&id)
     }
 }
 

@@ -37,12 +37,11 @@ fn parse(header: &str) -> Option<SpanContext> {
 }
 
 fn span(trace_id: &str, span_id: &str, sampled: bool) -> Option<SpanContext> {
-    Some(SpanContext {
-        trace_id: trace_id_of(trace_id)?,
-        span_id: SpanId::from_hex(span_id).ok()?,
-        flags: TraceFlags::default().with_sampled(sampled),
-        remote: true,
-    })
+    Some(SpanContext::remote(
+        trace_id_of(trace_id)?,
+        SpanId::from_hex(span_id).ok()?,
+        TraceFlags::default().with_sampled(sampled),
+    ))
 }
 
 /// Of 64 bits too: then the upper half is zero.

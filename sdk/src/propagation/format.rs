@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::skywalking::Identity;
+use laneway_proto::Lane;
 
 /// A format of context in headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,24 @@ impl Format {
 
     /// Those that are read and written unless something else is asked for.
     pub const DEFAULT: [Self; 2] = [Self::TraceContext, Self::Baggage];
+}
+
+/// What this process calls itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    pub(crate) service: String,
+    pub(crate) instance: String,
+    /// The lane that it serves.
+    pub(crate) lane: Lane,
+}
+
+/// What stands where we know nothing: a field of SkyWalking's must not be empty.
+pub(super) const UNKNOWN: &str = "-";
+
+impl Default for Identity {
+    fn default() -> Self {
+        Self { service: UNKNOWN.to_owned(), instance: UNKNOWN.to_owned(), lane: Lane::base() }
+    }
 }
 
 /// What the process reads and writes, and calls itself where a format wants to know.

@@ -20,12 +20,11 @@ pub(super) fn extract<C: Extract + ?Sized>(carrier: &C) -> Option<SpanContext> {
         return None;
     }
     let flags = u8::from_str_radix(flags, 16).ok()?;
-    Some(SpanContext {
-        trace_id: trace_id_of(trace_id)?,
-        span_id: SpanId::from_hex(&format!("{span_id:0>16}")).ok()?,
-        flags: TraceFlags::default().with_sampled(flags & (SAMPLED | DEBUG) != 0),
-        remote: true,
-    })
+    Some(SpanContext::remote(
+        trace_id_of(trace_id)?,
+        SpanId::from_hex(&format!("{span_id:0>16}")).ok()?,
+        TraceFlags::default().with_sampled(flags & (SAMPLED | DEBUG) != 0),
+    ))
 }
 
 pub(super) fn inject<C: Inject + ?Sized>(span: &SpanContext, carrier: &mut C) {

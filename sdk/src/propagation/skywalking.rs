@@ -8,15 +8,14 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use laneway_proto::{Lane, SpanId, TraceId};
 
+use super::format::{Identity, UNKNOWN};
 use super::{Extract, Inject, single};
 use crate::context::{Context, SpanContext, TraceFlags};
 
 const HEADER: &str = "sw8";
-const CORRELATION: &str = "sw8-correlation";
+pub(super) const CORRELATION: &str = "sw8-correlation";
 /// Beyond this the header is not looked at: the specification asks for less than 2 KiB.
 const MAX_LEN: usize = 2048;
-/// What stands where we know nothing: a field must not be empty.
-const UNKNOWN: &str = "-";
 
 /// A span, and the text of its trace's id unless that is the id itself.
 pub(super) struct Extracted {
@@ -32,12 +31,11 @@ pub(super) fn extract<C: Extract + ?Sized>(carrier: &C) -> Option<Extracted> {
     };
     let text = decode(trace_id)?;
     let span_id: u32 = span_id.parse().ok()?;
-    let span = SpanContext {
-        trace_id: trace_id_of(&text)?,
-        span_id: span_id_of(&decode(segment_id)?, span_id)?,
-        flags: TraceFlags::default().with_sampled(sampled == "1"),
-        remote: true,
-    };
+    let span = SpanContext::remote(
+        trace_id_of(&text)?,
+        span_id_of(&decode(segment_id)?, span_id)?,
+        TraceFlags::default().with_sampled(sampled == "1"),
+    );
     let is_own = text == span.trace_id.to_string();
     Some(Extracted { span, trace_id_text: if is_own { String::new() } else { text } })
 }
@@ -63,25 +61,14 @@ pub(super) fn inject<C: Inject + ?Sized>(context: &Context, identity: &Identity,
         "0".to_owned(),
         encode(&identity.service),
         encode(&identity.instance),
-        encode(UNKNOWN),
+        encode(
+            span.origin.map(|origin| &*origin.operation).filter(|name| !name.is_empty()).unwrap_or(UNKNOWN),
+        ),
         encode(UNKNOWN),
     ];
     carrier.set(HEADER, &fields.join("-"));
     if !context.lane().is_base() {
         carrier.set(CORRELATION, &format!("{}:{}", encode(Lane::KEY), encode(context.lane().as_str())));
-    }
-}
-
-/// What this process calls itself.
-#[derive(Debug, Clone)]
-pub(crate) struct Identity {
-    pub(crate) service: String,
-    pub(crate) instance: String,
-}
-
-impl Default for Identity {
-    fn default() -> Self {
-        Self { service: UNKNOWN.to_owned(), instance: UNKNOWN.to_owned() }
     }
 }
 

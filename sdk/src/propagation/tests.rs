@@ -278,11 +278,12 @@ fn bytes_that_are_no_text_are_survived() {
 }
 
 fn any_context() -> impl Strategy<Value = Context> {
-    let span = (1..u128::MAX, 1..u64::MAX, 0..4_u8).prop_map(|(trace, span, flags)| SpanContext {
-        trace_id: TraceId::from_bytes(trace.to_be_bytes()).unwrap(),
-        span_id: SpanId::from_bytes(span.to_be_bytes()).unwrap(),
-        flags: TraceFlags::from_bits(flags),
-        remote: true,
+    let span = (1..u128::MAX, 1..u64::MAX, 0..4_u8).prop_map(|(trace, span, flags)| {
+        SpanContext::remote(
+            TraceId::from_bytes(trace.to_be_bytes()).unwrap(),
+            SpanId::from_bytes(span.to_be_bytes()).unwrap(),
+            TraceFlags::from_bits(flags),
+        )
     });
     let tracestate = proptest::collection::vec("[a-z0-9][a-z0-9_*/@-]{0,9}=[!-+.-<>-~]{1,9}", 0..32);
     let baggage = proptest::collection::vec(

@@ -34,12 +34,11 @@ fn parse(header: &str) -> Option<SpanContext> {
         (_, [first, ..]) if *first != b'-' => return None,
         _ => {}
     }
-    Some(SpanContext {
-        trace_id: TraceId::from_hex(&fields[3..35]).ok()?,
-        span_id: SpanId::from_hex(&fields[36..52]).ok()?,
-        flags: TraceFlags::from_bits(u8::from_str_radix(&fields[53..55], 16).ok()?),
-        remote: true,
-    })
+    Some(SpanContext::remote(
+        TraceId::from_hex(&fields[3..35]).ok()?,
+        SpanId::from_hex(&fields[36..52]).ok()?,
+        TraceFlags::from_bits(u8::from_str_radix(&fields[53..55], 16).ok()?),
+    ))
 }
 
 /// Hexadecimal digits of lower case and dashes; the positions of the dashes are checked apart, and a dash within an

@@ -81,25 +81,30 @@ impl<const N: usize> Key for &StaticKey<N> {
 }
 
 /// Appends an attribute; `tag` is the key of the field that the surrounding message keeps its attributes in.
-#[inline]
+#[inline(always)]
 pub(super) fn push(buf: &mut Vec<u8>, tag: u8, name: impl Key, value: Value<'_>, max_bytes: usize) {
     // Nearly every attribute is shorter than 128 bytes: then every length has one byte, and nothing needs a second look.
     let name_len = name.encoded_len();
     match value {
         Value::Str(text) if text.len() <= max_bytes && name_len + text.len() < 0x80 - 4 => {
+            // That it is short is seen here by the compiler too, which then leaves out checks.
             let text_len = text.len() as u8;
+            let text = &text.as_bytes()[..usize::from(text_len)];
             let mut room = Room::reserve(buf, 2 + name_len + 4 + text.len());
             room.put(&[tag, name_len as u8 + 4 + text_len]);
             name.put(&mut room);
             room.put(&[VALUE, 2 + text_len, STRING, text_len]);
-            room.put(text.as_bytes());
+            room.put(text);
         }
+        // Apart by type: in registers, so that the short ones need no place in memory either.
+        Value::Str(text) => push_text(buf, tag, name.name(), text, max_bytes),
         Value::Int(value @ 0..0x80) if name_len < 0x80 - 4 => {
             let mut room = Room::reserve(buf, 2 + name_len + 4);
             room.put(&[tag, name_len as u8 + 4]);
             name.put(&mut room);
             room.put(&[VALUE, 2, INT, value as u8]);
         }
+        Value::Int(value) => push_int(buf, tag, name.name(), value),
         _ => push_any(buf, tag, name.name(), value, max_bytes),
     }
 }
@@ -108,6 +113,16 @@ const NAME: u8 = key(key_value::KEY, WireType::Len);
 const VALUE: u8 = key(key_value::VALUE, WireType::Len);
 const STRING: u8 = key(any_value::STRING_VALUE, WireType::Len);
 const INT: u8 = key(any_value::INT_VALUE, WireType::Varint);
+
+#[inline(never)]
+fn push_text(buf: &mut Vec<u8>, tag: u8, name: &str, text: &str, max_bytes: usize) {
+    push_any(buf, tag, name, Value::Str(text), max_bytes);
+}
+
+#[inline(never)]
+fn push_int(buf: &mut Vec<u8>, tag: u8, name: &str, value: i64) {
+    push_any(buf, tag, name, Value::Int(value), usize::MAX);
+}
 
 /// [`push`] of any length and type.
 #[inline(never)]
@@ -146,17 +161,22 @@ impl Open {
     }
 
     /// Ends it at the end of the buffer.
-    #[inline]
+    #[inline(always)]
     pub(super) fn end(self, buf: &mut Vec<u8>) {
         let len = buf.len() - self.body;
         if len < 1 << 14 {
             buf[self.body - 2] = len as u8 | 0x80;
             buf[self.body - 1] = (len >> 7) as u8;
         } else {
-            let mut wide = Vec::with_capacity(wire::MAX_VARINT_LEN);
-            wire::raw_varint(&mut wide, len as u64);
-            buf.splice(self.body - 2..self.body, wide);
+            self.end_wide(buf, len);
         }
+    }
+
+    #[cold]
+    fn end_wide(self, buf: &mut Vec<u8>, len: usize) {
+        let mut wide = Vec::with_capacity(wire::MAX_VARINT_LEN);
+        wire::raw_varint(&mut wide, len as u64);
+        buf.splice(self.body - 2..self.body, wide);
     }
 }
 

@@ -7,7 +7,6 @@ use std::sync::{Arc, OnceLock};
 use super::{Core, Local};
 use crate::context::Context;
 use crate::context::thread::{self, Opened, Thread};
-use crate::silence::is_silent;
 
 /// As `tracing` has one global subscriber: a span that is opened deep in a library must find its way without being handed one.
 static DEFAULT: OnceLock<Arc<Core>> = OnceLock::new();
@@ -20,7 +19,7 @@ impl Core {
 }
 
 /// Opens a span of the default SDK in what is current. Without an SDK it carries the current context.
-#[inline]
+#[inline(never)]
 pub(crate) fn open_here(name: &'static str) -> Opened {
     let opened = thread::with(|thread| match default_of(&thread.local) {
         Some(core) => core.open_on(thread, name),
@@ -42,10 +41,15 @@ pub(crate) fn open(parent: &Context, name: &'static str) -> Opened {
     opened.flatten().unwrap_or_else(|| Opened::carrier(parent))
 }
 
+/// From now on, this thread has no default.
+pub(crate) fn unset_on_this_thread() {
+    drop(thread::with(|thread| thread.local.default.replace(None)));
+}
+
 /// The process's default, unless this thread has one of its own.
 #[inline]
 fn default_of(local: &Local) -> Option<&'static Arc<Core>> {
-    if local.default.is_some() || is_silent() { None } else { DEFAULT.get() }
+    if local.default.is_some() { None } else { DEFAULT.get() }
 }
 
 /// Makes an SDK this thread's default until it is dropped; made by [`Guard::default_scope`](crate::Guard::default_scope).

@@ -89,7 +89,7 @@ impl Draft {
     }
 
     /// Gives a span attribute its value.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn set(&mut self, name: impl Key, value: Value<'_>, keys: Keys, limits: &Limits) {
         if name.name() == Lane::KEY {
             // The lane of a span is that of its context: an attribute cannot pretend another.
@@ -101,7 +101,7 @@ impl Draft {
     }
 
     /// Gives an attribute of this tag its value; where an earlier one was removed.
-    #[inline]
+    #[inline(always)]
     pub(super) fn put(
         &mut self,
         tag: u8,

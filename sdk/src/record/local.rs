@@ -10,6 +10,7 @@ use rand::rngs::SmallRng;
 
 use super::Core;
 use super::draft::{Draft, KEPT_BYTES};
+use super::origins::{Origin, RecentOrigins};
 use super::span::Recording;
 use crate::exporter::{SEGMENT_BYTES, Sender};
 
@@ -42,6 +43,7 @@ pub(crate) struct Local {
 pub(super) struct Outlet {
     core: Arc<Core>,
     sender: Sender,
+    origins: RecentOrigins,
     #[allow(
         clippy::vec_box,
         reason = "a recording is a few hundred bytes, and is moved around while it is open"
@@ -118,39 +120,43 @@ impl Local {
         self.numbers = (first, first + BLOCK);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn outlet(&mut self, core: &Arc<Core>) -> &mut Outlet {
-        let at = self.position(Arc::as_ptr(core).addr()).unwrap_or_else(|| self.open(core));
+        if self.is_first(Arc::as_ptr(core).addr()) {
+            return &mut self.outlets[0];
+        }
+        self.another_outlet(core)
+    }
+
+    #[cold]
+    fn another_outlet(&mut self, core: &Arc<Core>) -> &mut Outlet {
+        let at = self.outlets.iter().position(|outlet| Arc::ptr_eq(&outlet.core, core));
+        let at = at.unwrap_or_else(|| self.open(core));
         &mut self.outlets[at]
+    }
+
+    /// Whether the first outlet is that of this core. Nearly always there is no other.
+    #[inline(always)]
+    fn is_first(&self, core: usize) -> bool {
+        self.outlets.first().is_some_and(|outlet| Arc::as_ptr(&outlet.core).addr() == core)
     }
 
     /// Ends a span now and puts it on its way.
     #[inline(always)]
     pub(crate) fn finish(&mut self, recording: Box<Recording>) {
-        match self.position(recording.core_address()) {
-            Some(at) => self.outlets[at].finish(recording),
-            None => self.finish_elsewhere(recording),
+        if self.is_first(recording.core_address()) {
+            self.outlets[0].finish(recording);
+        } else {
+            self.finish_elsewhere(recording);
         }
     }
 
     #[cold]
     fn finish_elsewhere(&mut self, recording: Box<Recording>) {
-        // It was opened on another thread; unless its SDK is gone.
+        // It was opened on another thread, or is of another SDK; unless its SDK is gone.
         if let Some(core) = recording.core().upgrade() {
-            self.outlet(&core).finish(recording);
+            self.another_outlet(&core).finish(recording);
         }
-    }
-
-    #[inline]
-    fn position(&self, core: usize) -> Option<usize> {
-        let is_wanted = |outlet: &Outlet| Arc::as_ptr(&outlet.core).addr() == core;
-        // Nearly always there is one only.
-        if self.outlets.first().is_some_and(is_wanted) { Some(0) } else { self.search(core) }
-    }
-
-    #[cold]
-    fn search(&self, core: usize) -> Option<usize> {
-        self.outlets.iter().position(|outlet| Arc::as_ptr(&outlet.core).addr() == core)
     }
 
     #[cold]
@@ -158,7 +164,12 @@ impl Local {
         // Those that were shut down since are not needed any more.
         self.outlets.retain(|outlet| !outlet.core.queue.is_closed());
         let sender = Sender::new(core.queue.clone());
-        self.outlets.push(Outlet { core: core.clone(), sender, stock: Vec::new() });
+        self.outlets.push(Outlet {
+            core: core.clone(),
+            sender,
+            origins: RecentOrigins::default(),
+            stock: Vec::new(),
+        });
         self.outlets.len() - 1
     }
 
@@ -181,6 +192,12 @@ impl Outlet {
     #[inline]
     pub(super) fn recording(&mut self) -> Box<Recording> {
         self.stock.pop().unwrap_or_else(|| self.restock())
+    }
+
+    /// What calls from this operation are told to come from.
+    #[inline]
+    pub(super) fn origin(&mut self, operation: &str) -> Option<&'static Origin> {
+        self.origins.of(operation, &self.core.origins)
     }
 
     #[cold]

@@ -26,13 +26,18 @@ impl Orphans {
     pub(super) fn report(&self, is_entry: bool, name: &'static str, location: Option<(&'static str, u32)>) {
         if is_entry {
             self.has_entries.store(true, Ordering::Relaxed);
-        } else if self.has_entries.load(Ordering::Relaxed) {
+        } else if self.has_entries() {
             self.count.fetch_add(1, Ordering::Relaxed);
             let location = location.map(|(file, line)| format!("{file}:{line}"));
             let thread = std::thread::current().name().unwrap_or_default().to_owned();
             *self.last.lock().unwrap_or_else(PoisonError::into_inner) =
                 Some(Orphan { name, location, thread });
         }
+    }
+
+    /// Whether requests or messages enter the process: before the first has ended, nothing can be told.
+    pub(super) fn has_entries(&self) -> bool {
+        self.has_entries.load(Ordering::Relaxed)
     }
 
     pub(crate) fn count(&self) -> u64 {

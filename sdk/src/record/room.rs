@@ -1,5 +1,8 @@
 //! Writing to the end of a buffer that was grown beforehand.
 
+#[cfg(test)]
+mod tests;
+
 /// Room at the end of a buffer, which is filled from front to back.
 ///
 /// An attribute is written in half a dozen pieces of a few bytes. Appended to the vector each would ask anew whether the vector
@@ -16,7 +19,7 @@ pub(crate) struct Room<'a> {
 
 impl<'a> Room<'a> {
     /// Grows the buffer so that `len` bytes more have room.
-    #[inline]
+    #[inline(always)]
     #[allow(unsafe_code)]
     pub(super) fn reserve(buf: &'a mut Vec<u8>, len: usize) -> Self {
         buf.reserve(len);
@@ -30,25 +33,75 @@ impl<'a> Room<'a> {
     ///
     /// # Panics
     /// When more is written than was reserved: then a length was computed wrongly, and the record would be broken.
-    #[inline]
+    #[inline(always)]
     #[allow(unsafe_code)]
     pub(super) fn put(&mut self, bytes: &[u8]) {
         assert!(bytes.len() <= self.left, "more is written than was reserved");
         // SAFETY: `left` bytes from `at` on are within the capacity, which `reserve` made so and nothing changes while the
         // buffer is borrowed; the bytes fit, as was just seen. They do not overlap: the buffer is borrowed mutably.
         unsafe {
-            std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.at, bytes.len());
+            copy(bytes, self.at);
             self.at = self.at.add(bytes.len());
         }
         self.left -= bytes.len();
     }
+
+    /// Ends it; how long the buffer is now.
+    #[inline(always)]
+    pub(super) fn end(self) -> usize {
+        self.len - self.left
+    }
 }
 
 impl Drop for Room<'_> {
-    #[inline]
+    #[inline(always)]
     #[allow(unsafe_code)]
     fn drop(&mut self) {
         // SAFETY: everything before was there or has been written, and it is within the capacity.
         unsafe { self.buf.set_len(self.len - self.left) }
+    }
+}
+
+/// Copies bytes. Nearly all texts have at most 64: those are copied here, in two moves that may overlap, for less than what a call
+/// of `memcpy` costs.
+///
+/// # Safety
+/// `to` has room for the bytes, which are not there.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn copy(bytes: &[u8], to: *mut u8) {
+    /// Copies the first and the last `N` bytes.
+    ///
+    /// # Safety
+    /// As above, and there are as many.
+    #[inline(always)]
+    unsafe fn ends<const N: usize>(from: *const u8, to: *mut u8, len: usize) {
+        // SAFETY: both reads are within the bytes, both writes within the room, as the caller promises.
+        unsafe {
+            std::ptr::copy_nonoverlapping(from, to, N);
+            std::ptr::copy_nonoverlapping(from.add(len - N), to.add(len - N), N);
+        }
+    }
+    let (from, len) = (bytes.as_ptr(), bytes.len());
+    // SAFETY: the caller promises the room, and each branch looks at the length.
+    unsafe {
+        if len > 16 {
+            if len <= 32 {
+                ends::<16>(from, to, len);
+            } else if len <= 64 {
+                ends::<32>(from, to, len);
+            } else {
+                std::ptr::copy_nonoverlapping(from, to, len);
+            }
+        } else if len >= 8 {
+            ends::<8>(from, to, len);
+        } else if len >= 4 {
+            ends::<4>(from, to, len);
+        } else if len > 0 {
+            // The first, the one in the middle, the last.
+            to.write(from.read());
+            to.add(len / 2).write(from.add(len / 2).read());
+            to.add(len - 1).write(from.add(len - 1).read());
+        }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Weak};
 
+use laneway_proto::SpanId;
+use laneway_proto::otlp::field;
 use laneway_proto::otlp::wire::{self, WireType};
-use laneway_proto::otlp::{attribute, field};
 
 use super::Core;
 use super::attributes::{Open, push};
@@ -100,6 +101,8 @@ pub(crate) struct Recording {
     draft: Draft,
     events: Count,
     links: Count,
+    /// Its parent is in another process, or there is none.
+    is_local_root: bool,
     /// It began a trace without having been asked to: perhaps its context was lost on the way.
     is_orphan: bool,
     /// Where it was opened, as far as that is known of an orphan.
@@ -127,6 +130,7 @@ impl Recording {
             draft: Draft::default(),
             events: Count::default(),
             links: Count::default(),
+            is_local_root: false,
             is_orphan: false,
             location: None,
         }
@@ -137,13 +141,41 @@ impl Recording {
         &self.context
     }
 
-    /// Begins the record of a span, which starts now.
-    #[inline]
-    pub(super) fn begin(&mut self, start: Moment, span: &SpanContext, within: &Context, name: &'static str) {
-        self.context = within.with_span(*span);
+    /// Begins the record of a span that enters the process, or of one whose parent may be in another; it starts now.
+    pub(super) fn begin_entry(
+        &mut self,
+        start: Moment,
+        span: SpanContext,
+        within: &Context,
+        name: &'static str,
+    ) {
         let parent = within.span();
+        self.is_local_root = parent.is_none_or(|parent| parent.remote);
+        let fields = if within.is_remote() { within.entry_fields() } else { within.span_fields() };
+        self.context = within.with_span(span);
+        self.begin(start, parent, fields, name);
+    }
+
+    /// Begins the record of a child of a span of this process, which starts now.
+    #[inline(always)]
+    pub(super) fn begin_child(
+        &mut self,
+        start: Moment,
+        span_id: SpanId,
+        parent: &SpanContext,
+        within: &Context,
+        name: &'static str,
+    ) {
+        self.is_local_root = false;
+        self.context = within.with_span(SpanContext { span_id, ..*parent });
+        self.begin(start, Some(parent), within.span_fields(), name);
+    }
+
+    #[inline(always)]
+    fn begin(&mut self, start: Moment, parent: Option<&SpanContext>, fields: &[u8], name: &'static str) {
         (self.start, self.name) = (start, name);
-        let mut head = [0; HEAD_LEN];
+        let Some(span) = self.context.span() else { return };
+        let mut head = [0; HEAD_LEN + PARENT_LEN];
         head[..3].copy_from_slice(&[key(field::scope_spans::SPANS, WireType::Len), 0, 0]);
         head[3..5].copy_from_slice(&[key(field::span::TRACE_ID, WireType::Len), 16]);
         head[5..21].copy_from_slice(span.trace_id.as_bytes());
@@ -155,36 +187,75 @@ impl Recording {
         // The number of this field takes a second byte.
         head[49..51].copy_from_slice(&[key(field::span::FLAGS & 15, WireType::Fixed32) | 0x80, 1]);
         head[51..55].copy_from_slice(&flags(span, parent.map(|parent| parent.remote)).to_le_bytes());
-        head[55..].copy_from_slice(&[key(field::span::KIND, WireType::Varint), SpanKind::Internal as u8]);
-        let request = self.context.span_fields();
-        let mut room = Room::reserve(&mut self.draft.buf, HEAD_LEN + PARENT_LEN + request.len());
-        room.put(&head);
+        head[55..57].copy_from_slice(&[key(field::span::KIND, WireType::Varint), SpanKind::Internal as u8]);
+        let mut head_len = HEAD_LEN;
         if let Some(parent) = parent {
-            room.put(&[key(field::span::PARENT_SPAN_ID, WireType::Len), 8]);
-            room.put(parent.span_id.as_bytes());
+            head[57..59].copy_from_slice(&[key(field::span::PARENT_SPAN_ID, WireType::Len), 8]);
+            head[59..].copy_from_slice(parent.span_id.as_bytes());
+            head_len += PARENT_LEN;
         }
-        room.put(request);
-        drop(room);
-        self.draft.fields_at = self.draft.buf.len();
+        let mut room = Room::reserve(&mut self.draft.buf, head_len + fields.len());
+        room.put(&head[..head_len]);
+        room.put(fields);
+        self.draft.fields_at = room.end();
     }
 
     /// Writes down how the span ended.
-    #[inline]
+    #[inline(always)]
     pub(super) fn end(&mut self, end_unix_ns: u64) {
         let buf = &mut self.draft.buf;
         buf[END_TIME_AT..END_TIME_AT + 8].copy_from_slice(&end_unix_ns.to_le_bytes());
-        if self.draft.is_touched || self.is_orphan {
+        if self.draft.is_touched || self.name.len() > self.limits.text_bytes {
             self.end_touched();
         } else {
-            put_name(buf, truncate(self.name, self.limits.text_bytes));
+            put_name(buf, self.name);
         }
         Open::at(3).end(&mut self.draft.buf);
     }
 
+    /// Renames it.
+    pub(crate) fn rename(&mut self, name: &str) {
+        self.draft.rename(name, &self.limits);
+        self.settle();
+    }
+
+    /// Says what kind of work it stands for.
+    pub(crate) fn set_kind(&mut self, kind: SpanKind) {
+        self.draft.set_kind(kind);
+        self.settle();
+    }
+
+    /// To be called when its name or kind may have changed: what is called below an entry is told its name.
+    #[inline]
+    pub(crate) fn settle(&mut self) {
+        if self.draft.is_touched && (self.is_local_root || self.is_entry()) {
+            self.settle_entry();
+        }
+    }
+
+    fn settle_entry(&mut self) {
+        let Some(core) = self.core.upgrade() else { return };
+        let origin = super::origin(&core, self.name());
+        self.context.set_origin(origin);
+    }
+
+    fn name(&self) -> &str {
+        if self.draft.name.is_empty() {
+            truncate(self.name, self.limits.text_bytes)
+        } else {
+            &self.draft.name
+        }
+    }
+
+    /// Whether a request or a message entered the process with it.
+    fn is_entry(&self) -> bool {
+        matches!(self.draft.kind, Some(SpanKind::Server | SpanKind::Consumer))
+    }
+
     /// Says that nobody asked for a new trace here.
-    #[cold]
     pub(super) fn set_orphan(&mut self) {
         self.is_orphan = true;
+        self.draft.is_touched = true;
     }
 
     /// Says where an orphan was opened.
@@ -196,6 +267,7 @@ impl Recording {
     }
 
     /// The end of a span that has more than attributes.
+    #[inline(never)]
     fn end_touched(&mut self) {
         self.report_orphan();
         let Draft { buf, name, kind, status_code, status_message, attributes, .. } = &mut self.draft;
@@ -222,7 +294,7 @@ impl Recording {
 
     /// An orphan that is no entry of the process has lost its context, if the process has entries.
     fn report_orphan(&mut self) {
-        let is_entry = matches!(self.draft.kind, Some(SpanKind::Server | SpanKind::Consumer));
+        let is_entry = self.is_entry();
         if let Some(core) = self.core.upgrade().filter(|_| is_entry || self.is_orphan) {
             core.orphans.report(is_entry, self.name, self.location);
         }
@@ -338,16 +410,3 @@ pub(super) fn count(buf: &mut Vec<u8>, field: u32, count: u32) {
         wire::uint64(buf, field, u64::from(count));
     }
 }
-
-/// The fields that each span of a request has: its tracestate, its lane.
-pub(crate) fn request_fields(tracestate: &str, lane: &laneway_proto::Lane) -> Box<[u8]> {
-    let mut buf = Vec::new();
-    if !tracestate.is_empty() {
-        wire::string(&mut buf, field::span::TRACE_STATE, tracestate);
-    }
-    attribute::string(&mut buf, field::span::ATTRIBUTES, laneway_proto::Lane::KEY, lane.as_str());
-    buf.into()
-}
-
-/// [`request_fields`] of most requests.
-pub(crate) const BASELINE_FIELDS: &[u8] = b"\x4a\x0e\x0a\x04lane\x12\x06\x0a\x04base";

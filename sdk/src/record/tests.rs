@@ -78,7 +78,7 @@ fn text_is_cut_between_characters() {
 
 #[test]
 fn the_baseline_s_fields_are_what_encoding_gives() {
-    assert_eq!(BASELINE_FIELDS, &*request_fields("", &Lane::base()));
+    assert_eq!(BASELINE_FIELDS, RequestFields::new("", "", &Lane::base()).inherited());
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn core() -> Arc<Core> {
         chunk_spans: 1 << 20,
         chunk_bytes: 1 << 29,
     };
-    Arc::new(Core::new(Sampler::default(), Limits::default(), true, Queue::new(queue)))
+    Arc::new(Core::new(Identity::default(), Sampler::default(), Limits::default(), true, Queue::new(queue)))
 }
 
 fn recording(core: &Arc<Core>, name: &'static str) -> Box<Recording> {

@@ -4,6 +4,7 @@ use laneway_proto::otlp::field::{any_value, array_value};
 use laneway_proto::otlp::wire::{self, WireType, varint_len};
 
 use super::limits::truncate;
+use super::room::Room;
 
 /// Value of an attribute: one of OpenTelemetry's types.
 ///
@@ -133,11 +134,18 @@ pub(super) const fn len_field(len: usize) -> usize {
 #[inline]
 pub(super) fn len_delimited(buf: &mut Vec<u8>, field: u32, bytes: &[u8]) {
     if bytes.len() < 0x80 {
-        buf.extend_from_slice(&[key(field, WireType::Len), bytes.len() as u8]);
+        let mut room = Room::reserve(buf, 2 + bytes.len());
+        room.put(&[key(field, WireType::Len), bytes.len() as u8]);
+        room.put(bytes);
     } else {
-        buf.push(key(field, WireType::Len));
-        wire::raw_varint(buf, bytes.len() as u64);
+        long_len_delimited(buf, field, bytes);
     }
+}
+
+#[inline(never)]
+fn long_len_delimited(buf: &mut Vec<u8>, field: u32, bytes: &[u8]) {
+    buf.push(key(field, WireType::Len));
+    wire::raw_varint(buf, bytes.len() as u64);
     buf.extend_from_slice(bytes);
 }
 

@@ -7,12 +7,11 @@ fn trace(low: u64) -> TraceId {
 }
 
 fn parent(sampled: bool) -> Context {
-    let span = SpanContext {
-        trace_id: trace(0),
-        span_id: SpanId::from_bytes([1; 8]).unwrap(),
-        flags: TraceFlags::default().with_sampled(sampled),
-        remote: true,
-    };
+    let span = SpanContext::remote(
+        trace(0),
+        SpanId::from_bytes([1; 8]).unwrap(),
+        TraceFlags::default().with_sampled(sampled),
+    );
     Context::new(Some(span), Lane::base(), Carried::default())
 }
 

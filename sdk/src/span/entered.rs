@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::task::{self, Poll};
 
 use super::Span;
-use crate::context::thread::{self, GuardKey, Key, Opened, Place, Thread};
+use crate::context::Context;
+use crate::context::thread::{self, GuardKey, Key, Opened, Place, Stack, Thread};
+use crate::record::{Local, Recording};
 
 /// A span that is current on this thread until it is dropped, which ends it; made by [`Span::entered`].
 ///
@@ -22,7 +24,7 @@ pub struct EnteredSpan {
 
 impl Span {
     /// Makes this span current on this thread, until the guard is dropped.
-    #[inline]
+    #[inline(always)]
     pub fn entered(mut self) -> EnteredSpan {
         let key = self.opened.take().and_then(push);
         // It has nothing left to drop.
@@ -44,17 +46,32 @@ impl Span {
 
 /// Puts a span on the stack of this thread, with its recording: what traces inside it finds it there. `None` when nothing has to
 /// be taken from there again.
-#[inline]
+#[inline(always)]
 fn push(opened: Opened) -> Option<GuardKey> {
-    thread::with(|thread| {
-        if let (Opened::Shared(context), Some(Place::Shared(around))) = (&opened, thread.stack.innermost())
-            && Arc::ptr_eq(context, around)
-        {
-            return None;
-        }
-        Some(thread.stack.enter(opened.into_place()))
-    })
-    .flatten()
+    match opened {
+        Opened::Recorded(recording) => push_recorded(recording),
+        Opened::Shared(context) => push_shared(context),
+        Opened::Nothing => thread::with(|thread| thread.stack.enter(Place::Plain(Context::EMPTY))),
+    }
+}
+
+/// Inside of the span that it shares its context with nothing changes.
+#[inline(never)]
+fn push_shared(context: Arc<Context>) -> Option<GuardKey> {
+    let is_around = thread::with(|thread| match thread.stack.innermost() {
+        Some(Place::Shared(around)) => Arc::ptr_eq(around, &context),
+        _ => false,
+    });
+    if is_around == Some(false) {
+        thread::with(|thread| thread.stack.enter(Place::Shared(context)))
+    } else {
+        None
+    }
+}
+
+#[inline(never)]
+fn push_recorded(recording: Box<Recording>) -> Option<GuardKey> {
+    thread::with(|thread| thread.stack.enter(Place::Recorded(recording)))
 }
 
 impl EnteredSpan {
@@ -67,14 +84,29 @@ impl EnteredSpan {
 }
 
 impl Drop for EnteredSpan {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        let Some(key) = self.key else { return };
-        thread::with(|Thread { stack, local }| {
-            if let Some(Place::Recorded(recording)) = stack.leave(key.into()) {
-                local.finish(recording);
-            }
+        if let Some(key) = self.key {
+            Self::leave(key);
+        }
+    }
+}
+
+impl EnteredSpan {
+    #[inline(never)]
+    fn leave(key: GuardKey) {
+        thread::with(|Thread { stack, local }| match stack.leave_recorded(key.into()) {
+            Some(recording) => local.finish(recording),
+            None => leave(stack, local, key),
         });
+    }
+}
+
+/// Leaves an entry that is not recorded, or not the last one.
+#[inline(never)]
+fn leave(stack: &mut Stack, local: &mut Local, key: GuardKey) {
+    if let Some(Place::Recorded(recording)) = stack.leave(key.into()) {
+        local.finish(recording);
     }
 }
 

@@ -298,3 +298,27 @@ async fn without_a_subscriber_the_context_is_passed_on_untouched() {
     let response = ServerLayer::new().layer(proxy).oneshot(request("/")).await.unwrap();
     assert_eq!(read(response).await, format!("{PARENT} lane=grey,user=alice"));
 }
+
+#[tokio::test]
+async fn hyper_s_client_carries_trace_and_lane_over_the_wire() {
+    let bed = Bed::start().await;
+    let lane = get(|| async { laneway::current_lane().to_string() });
+    let backend = serve(Router::new().route("/lane", lane).layer(ServerLayer::new())).await;
+    let hyper =
+        hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).build_http();
+    let client = ClientLayer::new().layer(hyper);
+    let request = Request::get(format!("http://{backend}/lane")).body(Body::empty()).unwrap();
+    let call = async {
+        let response = client.oneshot(request).await.unwrap();
+        axum::body::to_bytes(Body::new(response.into_body()), 1 << 10).await.unwrap()
+    };
+    assert_eq!(with_lane(Lane::new("grey").unwrap(), call).await, "grey");
+
+    let spans = bed.finish().await;
+    spans.assert_tree(
+        "
+         client GET [grey]
+           server GET /lane [grey]",
+    );
+    assert_eq!(int(&spans.named("GET").attributes, "http.response.status_code"), Some(200));
+}

@@ -143,7 +143,7 @@ async fn a_remote_parent_and_its_lane_are_inherited() {
         ("baggage".to_owned(), "lane=grey,user=alice".to_owned()),
     ];
     let remote = laneway::propagation::extract(&headers);
-    let onward = remote.in_scope(|| {
+    let mut onward = remote.in_scope(|| {
         info_span!("handler").in_scope(|| {
             info_span!("inner").in_scope(|| {
                 assert_eq!(laneway::current_trace_id(), remote.trace_id());
@@ -166,6 +166,10 @@ async fn a_remote_parent_and_its_lane_are_inherited() {
     // The caller did not say that its trace id is random.
     assert_eq!((handler.flags, inner.flags), (0x301, 0x101));
     let span_id = u64::from_be_bytes(inner.span_id.clone().try_into().unwrap());
+    // Who calls comes first.
+    let (own, others) = onward[1].1.split_once(',').unwrap();
+    assert!(own.contains(";handler;"), "{own}");
+    onward[1].1 = others.to_owned();
     let expected = [
         ("traceparent", format!("00-0af7651916cd43dd8448eb211c80319c-{span_id:016x}-01")),
         ("tracestate", "congo=t61".to_owned()),

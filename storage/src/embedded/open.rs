@@ -10,6 +10,7 @@ use std::thread;
 use laneway_proto::otlp::reader::TracesRequest;
 
 use super::error::OpenError;
+use super::figures::History;
 use super::ingest::Ingest;
 use super::layout::Layout;
 use super::part::{self, Cache, Part, PartId, SharedPart};
@@ -30,6 +31,7 @@ pub(super) fn open(options: Options) -> Result<(Arc<Shared>, Workers), OpenError
     let wal = WalDir::open(OsFs, &layout.wal, wal_options)?;
     let cache = Cache::new(options.cache_bytes);
     let Opened { parts, quarantined } = open_parts(&layout, &cache)?;
+    let history = History::open_all(&layout.figures, &parts)?;
     let mut unsealed = Vec::new();
     let mut newest = parts.iter().map(|part| part.id().last_segment).max().unwrap_or_default();
     for log in wal.list()? {
@@ -43,7 +45,8 @@ pub(super) fn open(options: Options) -> Result<(Arc<Shared>, Workers), OpenError
     }
     let live = replay_all(&wal, &unsealed)?;
     let recovered_spans = live.iter().map(|segment| segment.visible_rows() as u64).sum();
-    let shared = Arc::new(Shared::new(options, layout, wal, cache, View { live, parts }, newest + 1));
+    let shared =
+        Arc::new(Shared::new(options, layout, wal, cache, View { live, parts, history }, newest + 1));
     Counters::add(&shared.counters.recovered_spans, recovered_spans);
     Counters::add(&shared.maintenance.counters.quarantined_parts, quarantined);
     quarantine::count(&shared);

@@ -11,10 +11,12 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use laneway_proto::TraceId;
 
 use super::columns::{Columns, Strings};
+use super::figures::{FIGURES_FILE, FiguresFile};
 use super::quarantine::is_damage;
 use crate::QueryError;
 use crate::query::TimeRange;
@@ -22,7 +24,7 @@ use crate::query::TimeRange;
 mod cache;
 mod chunk;
 mod disk;
-mod encoding;
+pub(super) mod encoding;
 mod field;
 mod file;
 mod group;
@@ -48,6 +50,7 @@ pub(super) use disk::{Disk, sync_dir};
 pub(super) use field::{Field, Projection};
 pub(super) use group::{Candidates, RowGroup};
 pub(super) use meta::AttributeMeta;
+pub(super) use order::order;
 #[cfg(test)]
 pub(super) use tests::read_all;
 pub(super) use write::{PartWriter, write};
@@ -118,6 +121,7 @@ pub(super) struct Part {
     index: PartFile,
     bytes: u64,
     cache: Arc<Cache>,
+    figures: Option<FiguresFile>,
     // Why it cannot be read, once that was found.
     damage: OnceLock<String>,
 }
@@ -136,13 +140,15 @@ impl Part {
         let meta = PartMeta::read(&meta_path)?;
         let (spans, index) = (PartFile::open(&dir.join(SPANS_FILE))?, PartFile::open(&dir.join(INDEX_FILE))?);
         let filter = TraceFilter::from_bytes(&index.raw_section(meta.filter)?).map_err(corrupt)?;
-        let bytes = spans.len()? + index.len()? + std::fs::metadata(&meta_path)?.len();
+        let figures = FiguresFile::open(&dir.join(FIGURES_FILE))?;
+        let figures_bytes = figures.as_ref().map_or(Ok(0), FiguresFile::bytes)?;
+        let bytes = spans.len()? + index.len()? + std::fs::metadata(&meta_path)?.len() + figures_bytes;
         let end = meta.filter.offset + meta.filter.len as u64;
         if index.len()? != end || !spans.is_whole_parquet()? {
             return Err(corrupt("a file is cut"));
         }
         let (number, cache) = (cache.new_part(), Arc::clone(cache));
-        Ok(Self { id, number, meta, filter, spans, index, bytes, cache, damage: OnceLock::new() })
+        Ok(Self { id, number, meta, filter, spans, index, bytes, cache, figures, damage: OnceLock::new() })
     }
 
     pub(super) fn id(&self) -> PartId {
@@ -162,6 +168,17 @@ impl Part {
     /// First and last start of its spans.
     pub(super) fn range(&self) -> TimeRange {
         TimeRange { start_unix_ns: self.meta.min_start_unix_ns, end_unix_ns: self.meta.max_start_unix_ns }
+    }
+
+    /// What its spans changed figures by, if that is known.
+    pub(super) fn figures(&self) -> Option<&FiguresFile> {
+        self.figures.as_ref()
+    }
+
+    /// How long ago it was sealed, or the youngest of the parts that it was merged from.
+    pub(super) fn age(&self, parts_dir: &Path) -> Duration {
+        let modified = dir_of(parts_dir, self.id).metadata().and_then(|metadata| metadata.modified());
+        modified.ok().and_then(|modified| modified.elapsed().ok()).unwrap_or_default()
     }
 
     /// Its attribute columns, in the order of shapes.

@@ -10,6 +10,7 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use tokio::sync::oneshot;
 
 use super::Options;
+use super::figures::{ByBytes, Derivation, FiguresCache};
 use super::layout::Layout;
 use super::maintenance::Maintenance;
 use super::part::{Cache, Disk, SharedPart};
@@ -20,6 +21,10 @@ use crate::store::{Accepted, AppendError, IngestRequest, StoreStats};
 
 /// What a sender is told to wait when the store is over its memory budget: a few group commits.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// Decoded figures are kept in so many bytes, and about so many pieces.
+const FIGURES_CACHE_BYTES: u64 = 16 << 20;
+const FIGURES_CACHE_ENTRIES: usize = 256;
 
 /// A request on its way to the log.
 #[derive(Debug)]
@@ -37,6 +42,9 @@ pub(super) struct Shared {
     pub(super) disk: Disk,
     /// Of all parts.
     pub(super) cache: Arc<Cache>,
+    /// Of figures.
+    pub(super) figures_cache: FiguresCache,
+    pub(super) derivation: Derivation,
     pub(super) counters: Counters,
     pub(super) maintenance: Maintenance,
     view: RwLock<Arc<View>>,
@@ -121,6 +129,8 @@ impl Shared {
             wal,
             disk: Disk::default(),
             cache,
+            figures_cache: FiguresCache::with_weighter(FIGURES_CACHE_ENTRIES, FIGURES_CACHE_BYTES, ByBytes),
+            derivation: Derivation::default(),
             counters: Counters::default(),
             maintenance: Maintenance::default(),
             view: RwLock::new(Arc::new(view)),

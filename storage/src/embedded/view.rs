@@ -7,6 +7,7 @@ use laneway_proto::TraceId;
 use parking_lot::{Mutex, RwLock};
 
 use super::columns::{Columns, SpanReader};
+use super::figures::History;
 use super::part::{Projection, RowGroup, SharedPart};
 use super::segment::Segment;
 use super::trace_rows::TraceRows;
@@ -74,6 +75,8 @@ pub(super) struct View {
     /// In ascending order of their numbers. Every ingest thread has an open one; the others wait to be sealed.
     pub(super) live: Vec<Arc<LiveSegment>>,
     pub(super) parts: Vec<SharedPart>,
+    /// Figures of parts that have expired.
+    pub(super) history: Vec<Arc<History>>,
 }
 
 /// A [`View`] that does not grow while a query works on it.

@@ -26,6 +26,9 @@ impl Histogram {
         self.add_to_bucket(bucket(value), times);
     }
 
+    /// How many buckets there are.
+    pub(crate) const BUCKETS: u16 = 976;
+
     /// Adds to a bucket, by its number.
     pub(crate) fn add_to_bucket(&mut self, bucket: u16, times: i64) {
         match self.buckets.binary_search_by_key(&bucket, |&(bucket, _)| bucket) {

@@ -9,7 +9,7 @@ use laneway_proto::TraceId;
 use super::figures::{Figures, Resolution};
 use super::ledger::Ledger;
 use super::peer::Peer;
-use super::role::{KnownSpan, Place, Role, RoleId, Roles, threshold};
+use super::role::{KnownSpan, Place, Role, RoleId, Roles, TraceState};
 use crate::model::{Span, Value, from_otlp};
 
 /// The figures of these spans at a resolution, each span counted once.
@@ -59,6 +59,8 @@ fn role(span: &Span, roles: &mut Roles) -> RoleId {
             Some((attribute.key.as_str(), text))
         })
         .collect();
+    let state = TraceState::of(&span.trace_state);
+    let parent = span.parent_span_id.map_or(0, |id| u64::from_be_bytes(id.to_bytes()));
     roles.intern(Role {
         place: Arc::new(Place::of(&span.resource)),
         operation: span.name.as_str().into(),
@@ -66,7 +68,7 @@ fn role(span: &Span, roles: &mut Roles) -> RoleId {
         status: span.status,
         lane: from_otlp::named_lane(&span.attributes),
         peer: Peer::of(span.kind, |key| texts.get(key).cloned()).map(Arc::new),
-        caller: None,
-        threshold: threshold(&span.trace_state),
+        caller: state.caller.clone().filter(|_| state.is_caller_of(span.kind, parent)),
+        threshold: state.threshold,
     })
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use laneway_proto::{Lane, TraceId};
 
+use super::admission::{Admission, OTHER};
 use super::contribution::{Contribution, End, Hop};
 use super::derive::derive;
 use super::figures::{Exemplars, Resolution, TraceAt};
@@ -18,27 +19,50 @@ const UNKNOWN: &str = "unknown";
 /// Sums of contributions, in buckets of ten seconds. A ledger belongs to the [`Roles`] of its spans.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    // What is counted together, found by what it takes no effort to make a key of.
-    red_places: Map<(RoleId, bool, Lane), u32>,
-    edge_places: Map<HopShape, [u32; 2]>,
+    // The numbers of keys, found by what it takes no effort to make of a span or hop.
+    red_numbers: Map<(RoleId, bool, Lane), u32>,
+    edge_numbers: Map<HopShape, u32>,
     // The minute in which each role was last seen serving.
     seen: Map<RoleId, u64>,
     totals: Totals,
+    admission: Option<Admission>,
 }
 
-/// All of a hop that its keys are made of.
+/// All of a hop that a key of a level is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct HopShape {
-    source: End,
-    target: End,
-    protocol: RoleId,
+    level: EdgeLevel,
+    source: EndShape,
+    target: EndShape,
+    protocol: u32,
     lane: Lane,
     source_lane: Lane,
     outcome: Outcome,
     provenance: Provenance,
 }
 
+/// All of an end that a key is made of: numbers of its [`Marks`](super::role::Marks).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum EndShape {
+    Instance(u32),
+    Operation(u32, u32),
+    Caller(u32),
+    Peer(u32),
+    Unknown,
+    User,
+}
+
 impl Ledger {
+    /// A ledger that keeps no more different keys than this admits; the rest is counted together, with [`OTHER`] as detail or operation.
+    pub fn bounded(admission: Admission) -> Self {
+        Self { admission: Some(admission), ..Self::default() }
+    }
+
+    /// Gives back what decides about keys.
+    pub fn into_admission(&mut self) -> Admission {
+        self.admission.take().unwrap_or_default()
+    }
+
     /// Adds what has changed in a trace: of `before`, spans were known; now `fresh` ones are too. `all` is both, ordered by start and span
     /// id, each once.
     pub fn add_trace(&mut self, roles: &Roles, trace_id: TraceId, before: &[KnownSpan], all: &[KnownSpan]) {
@@ -67,7 +91,7 @@ impl Ledger {
         let times = sign * roles.get(span.role).weight(span.span_id);
         let time_s = span.start_unix_ns / 1_000_000_000;
         let bucket_s = Resolution::TenSeconds.floor_s(time_s);
-        let key = self.red_place(roles, span, &contribution.lane);
+        let key = self.red_number(roles, span, &contribution.lane);
         let is_error = roles.get(span.role).is_error();
         let figures = self.totals.red_mut(key, bucket_s);
         figures.spans += times;
@@ -76,7 +100,8 @@ impl Ledger {
             figures.exemplars.merge(&exemplars(trace_id, span.duration_ns, span.start_unix_ns, is_error));
         }
         for hop in [&contribution.arrival, &contribution.departure].into_iter().flatten() {
-            for key in self.edge_place(roles, hop) {
+            for level in [EdgeLevel::Instance, EdgeLevel::Operation] {
+                let key = self.edge_number(roles, hop, level);
                 let figures = self.totals.edge_mut(key, bucket_s);
                 figures.hops += times;
                 figures.errors += times * i64::from(hop.is_error);
@@ -108,57 +133,84 @@ impl Ledger {
         }
     }
 
-    fn red_place(&mut self, roles: &Roles, span: &KnownSpan, lane: &Lane) -> u32 {
+    fn red_number(&mut self, roles: &Roles, span: &KnownSpan, lane: &Lane) -> u32 {
         let role = roles.get(span.role);
         let is_entry = role.is_served() || span.parent_span_id == 0;
-        // Without the lane: a key that is looked up needs no count of references.
-        *self.red_places.entry((span.role, is_entry, lane.clone())).or_insert_with(|| {
-            self.totals.red_keys.number(RedKey {
-                service: Arc::clone(&role.place.service),
-                operation: Arc::clone(&role.operation),
-                kind: role.kind,
-                status: role.status,
-                is_entry,
-                lane: lane.clone(),
-                instance: Arc::clone(&role.place.instance),
-                instance_lane: role.place.lane.clone(),
-            })
-        })
+        let shape = (span.role, is_entry, lane.clone());
+        if let Some(&number) = self.red_numbers.get(&shape) {
+            return number;
+        }
+        let is_admitted = self.admission.as_mut().is_none_or(|admission| admission.admit_red(&shape));
+        let number = self.totals.number_red(RedKey {
+            service: Arc::clone(&role.place.service),
+            operation: if is_admitted { Arc::clone(&role.operation) } else { OTHER.into() },
+            kind: role.kind,
+            status: role.status,
+            is_entry,
+            lane: lane.clone(),
+            instance: Arc::clone(&role.place.instance),
+            instance_lane: role.place.lane.clone(),
+        });
+        self.red_numbers.insert(shape, number);
+        number
     }
 
-    fn edge_place(&mut self, roles: &Roles, hop: &Hop) -> [u32; 2] {
+    fn edge_number(&mut self, roles: &Roles, hop: &Hop, level: EdgeLevel) -> u32 {
         let shape = HopShape {
-            source: hop.source,
-            target: hop.target,
-            protocol: hop.protocol,
+            level,
+            source: end_shape(roles, hop.source, level),
+            target: end_shape(roles, hop.target, level),
+            protocol: roles.marks(hop.protocol).protocol,
             lane: hop.lane.clone(),
             source_lane: hop.source_lane.clone(),
             outcome: hop.outcome,
             provenance: hop.provenance,
         };
-        if let Some(&found) = self.edge_places.get(&shape) {
-            return found;
+        if let Some(&number) = self.edge_numbers.get(&shape) {
+            return number;
         }
-        let numbers = [EdgeLevel::Instance, EdgeLevel::Operation].map(|level| {
-            let protocol = roles.get(hop.protocol).peer.as_ref();
-            self.totals.edge_keys.number(EdgeKey {
-                level,
-                source: side(roles, hop.source, level),
-                target: side(roles, hop.target, level),
-                protocol: protocol.map_or_else(|| "".into(), |peer| Arc::clone(&peer.protocol)),
-                lane: hop.lane.clone(),
-                source_lane: hop.source_lane.clone(),
-                outcome: hop.outcome,
-                provenance: hop.provenance,
-            })
+        let is_admitted = self.admission.as_mut().is_none_or(|admission| admission.admit_edge(level, &shape));
+        let side = |end| {
+            let side = side(roles, end, level);
+            let is_other = !is_admitted && !side.detail.is_empty();
+            if is_other { EdgeSide { detail: OTHER.into(), ..side } } else { side }
+        };
+        let protocol = roles.get(hop.protocol).peer.as_ref();
+        let number = self.totals.number_edge(EdgeKey {
+            level,
+            source: side(hop.source),
+            target: side(hop.target),
+            protocol: protocol.map_or_else(|| "".into(), |peer| Arc::clone(&peer.protocol)),
+            lane: hop.lane.clone(),
+            source_lane: hop.source_lane.clone(),
+            outcome: hop.outcome,
+            provenance: hop.provenance,
         });
-        self.edge_places.insert(shape, numbers);
-        numbers
+        self.edge_numbers.insert(shape, number);
+        number
     }
 
     /// The sums so far, in buckets of ten seconds.
     pub fn totals(&self) -> &Totals {
         &self.totals
+    }
+}
+
+fn end_shape(roles: &Roles, end: End, level: EdgeLevel) -> EndShape {
+    let is_instance = level == EdgeLevel::Instance;
+    match end {
+        End::Span { at, .. } if is_instance => EndShape::Instance(roles.marks(at).place),
+        End::Span { at, entered } => {
+            EndShape::Operation(roles.marks(at).service, roles.marks(entered).operation)
+        }
+        End::Caller(of) if is_instance => EndShape::Caller(roles.marks(of).caller),
+        End::Caller(of) => {
+            let (service, operation) = roles.marks(of).calling;
+            EndShape::Operation(service, operation)
+        }
+        End::Peer(of) => EndShape::Peer(roles.marks(of).peer),
+        End::Unknown => EndShape::Unknown,
+        End::User => EndShape::User,
     }
 }
 

@@ -76,7 +76,43 @@ pub struct KnownSpan {
 #[derive(Debug, Default)]
 pub struct Roles {
     roles: Vec<Role>,
+    marks: Vec<Marks>,
     ids: HashMap<Role, u32, FixedState>,
+    places: Numbers<Place>,
+    services: Numbers<(Arc<str>, Lane)>,
+    texts: Numbers<str>,
+    peers: Numbers<Peer>,
+    callers: Numbers<Caller>,
+}
+
+/// What a role is made of, by number: equal things have equal numbers. 0 stands for none.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Marks {
+    pub(super) place: u32,
+    /// Of the service and the lane that the instance serves.
+    pub(super) service: u32,
+    pub(super) operation: u32,
+    pub(super) peer: u32,
+    pub(super) protocol: u32,
+    pub(super) caller: u32,
+    /// Of the caller's service and instance lane, and of its operation.
+    pub(super) calling: (u32, u32),
+}
+
+#[derive(Debug)]
+struct Numbers<T: ?Sized>(HashMap<Arc<T>, u32, FixedState>);
+
+impl<T: ?Sized> Default for Numbers<T> {
+    fn default() -> Self {
+        Self(HashMap::default())
+    }
+}
+
+impl<T: ?Sized + Eq + std::hash::Hash> Numbers<T> {
+    fn of(&mut self, thing: Arc<T>) -> u32 {
+        let next = self.0.len() as u32 + 1;
+        *self.0.entry(thing).or_insert(next)
+    }
 }
 
 impl Roles {
@@ -86,6 +122,18 @@ impl Roles {
             return RoleId(id);
         }
         let id = self.roles.len() as u32;
+        let service = |place: &Place| Arc::new((Arc::clone(&place.service), place.lane.clone()));
+        self.marks.push(Marks {
+            place: self.places.of(Arc::clone(&role.place)),
+            service: self.services.of(service(&role.place)),
+            operation: self.texts.of(Arc::clone(&role.operation)),
+            peer: role.peer.as_ref().map_or(0, |peer| self.peers.of(Arc::clone(peer))),
+            protocol: role.peer.as_ref().map_or(0, |peer| self.texts.of(Arc::clone(&peer.protocol))),
+            caller: role.caller.as_ref().map_or(0, |caller| self.callers.of(Arc::clone(caller))),
+            calling: role.caller.as_ref().map_or((0, 0), |caller| {
+                (self.services.of(service(&caller.place)), self.texts.of(Arc::clone(&caller.operation)))
+            }),
+        });
         self.roles.push(role.clone());
         self.ids.insert(role, id);
         RoleId(id)
@@ -94,6 +142,10 @@ impl Roles {
     /// The role of a number.
     pub fn get(&self, id: RoleId) -> &Role {
         &self.roles[id.0 as usize]
+    }
+
+    pub(super) fn marks(&self, id: RoleId) -> Marks {
+        self.marks[id.0 as usize]
     }
 
     /// How many there are.
@@ -149,8 +201,51 @@ impl Role {
     }
 }
 
+/// What a tracestate says of the spans that have it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TraceState {
+    /// The caller that it names.
+    pub caller: Option<Arc<Caller>>,
+    /// The span of the caller: only its children were called by it.
+    calling_span_id: u64,
+    /// See [`Role::threshold`].
+    pub threshold: u64,
+}
+
+impl TraceState {
+    /// What this text says.
+    pub fn of(tracestate: &str) -> Self {
+        let named = laneway_proto::caller::Caller::parse(tracestate);
+        let lane = |name| Lane::new(name).unwrap_or_default();
+        Self {
+            calling_span_id: named.as_ref().map_or(0, |caller| u64::from_be_bytes(caller.span_id.to_bytes())),
+            caller: named.map(|caller| {
+                let place = Place {
+                    service: caller.service.into(),
+                    instance: caller.instance.into(),
+                    lane: lane(caller.instance_lane),
+                };
+                let (operation, lane) = (caller.operation.into(), lane(caller.request_lane));
+                Arc::new(Caller { place, operation, lane })
+            }),
+            threshold: threshold(tracestate),
+        }
+    }
+
+    /// Whether it says of no span anything.
+    pub(crate) fn says_nothing(&self) -> bool {
+        self.caller.is_none() && self.threshold == 0
+    }
+
+    /// Whether it names the caller of a span of this kind and parent.
+    pub(crate) fn is_caller_of(&self, kind: SpanKind, parent_span_id: u64) -> bool {
+        let is_served = matches!(kind, SpanKind::Server | SpanKind::Consumer);
+        is_served && self.caller.is_some() && self.calling_span_id == parent_span_id
+    }
+}
+
 /// The rejection threshold that a tracestate carries (`ot=th:<up to 14 hexadecimal digits>`); 0 without one.
-pub(crate) fn threshold(tracestate: &str) -> u64 {
+fn threshold(tracestate: &str) -> u64 {
     let member = tracestate.split(',').find_map(|member| member.trim().strip_prefix("ot="));
     let digits = member.and_then(|value| value.split(';').find_map(|field| field.strip_prefix("th:")));
     let Some(digits) = digits.filter(|digits| (1..=14).contains(&digits.len())) else { return 0 };

@@ -46,6 +46,7 @@ async fn one_checkout_is_one_trace_in_its_lane() -> anyhow::Result<()> {
         let trace = Trace::new(&spans, trace_id);
         trace.check_connected();
         trace.check_lanes(lane);
+        trace.check_callers(lane);
         trace.check_queue();
         trace.check_database();
     }
@@ -124,6 +125,23 @@ impl<'a> Trace<'a> {
                 _ => "base",
             };
             assert_eq!(span.instance_lane, instance_lane, "{span:?}");
+        }
+    }
+
+    /// Each span that was called from within the shop has recorded who called it; but for the call that somebody wrote by hand.
+    #[track_caller]
+    fn check_callers(&self, request_lane: &str) {
+        for span in self.spans().filter(|span| matches!(span.kind, SpanKind::Server | SpanKind::Consumer)) {
+            let Some(caller) = self.by_id.get(span.parent_id.as_slice()) else { continue };
+            if request_lane == "grey-v2" && span.service == "recommendation" {
+                assert_eq!(span.trace_state, "", "{span:?}");
+                continue;
+            }
+            let id = u64::from_be_bytes(span.parent_id.as_slice().try_into().unwrap());
+            let named = format!("laneway=1;{id:016x};{};", caller.service);
+            assert!(span.trace_state.starts_with(&named), "{span:?} has not {named}");
+            let lanes = format!(";{};{}", caller.instance_lane, caller.lane());
+            assert!(span.trace_state.ends_with(&lanes), "{span:?} has not {lanes}");
         }
     }
 

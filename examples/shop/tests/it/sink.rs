@@ -27,6 +27,7 @@ pub(crate) struct Span {
     pub(crate) trace_id: Vec<u8>,
     pub(crate) span_id: Vec<u8>,
     pub(crate) parent_id: Vec<u8>,
+    pub(crate) trace_state: String,
     pub(crate) name: String,
     pub(crate) kind: opentelemetry_proto::tonic::trace::v1::span::SpanKind,
     pub(crate) start: SystemTime,
@@ -102,6 +103,7 @@ fn flatten(request: ExportTraceServiceRequest) -> Vec<Span> {
                 trace_id: span.trace_id,
                 span_id: span.span_id,
                 parent_id: span.parent_span_id,
+                trace_state: span.trace_state,
                 name: span.name,
                 attributes: texts(span.attributes),
             });

@@ -13,7 +13,6 @@ use super::disk::{Disk, NewFile};
 use super::field::{Field, attribute_type};
 use super::file::{Compressors, IndexWriter};
 use super::meta::{AttributeMeta, PartMeta, RowGroupMeta};
-use super::order::order;
 use super::pages::PageIndex;
 use super::table::TraceTable;
 use super::traces::{TraceFilter, filter_key};
@@ -24,16 +23,16 @@ mod group;
 
 use group::{GroupWriter, Written};
 
-/// Writes a segment's spans as a part of one row group into an existing, empty directory, and syncs it. Equal spans (trace id,
-/// span id, start) are written once.
-pub(in super::super) fn write(disk: &Disk, columns: &Columns, dir: &Path) -> io::Result<()> {
+/// Writes a segment's spans as a part of one row group into an existing directory, and syncs it; in the order given, which is that of
+/// [`order()`](super::order()).
+pub(in super::super) fn write(disk: &Disk, columns: &Columns, order: &[u32], dir: &Path) -> io::Result<()> {
     let attributes = columns
         .attributes
         .iter()
         .map(|column| AttributeMeta { key: column.key.clone(), kind: column.kind() })
         .collect();
     let mut writer = PartWriter::create(disk, dir, attributes)?;
-    writer.push(columns, &order(columns))?;
+    writer.push(columns, order)?;
     writer.finish()
 }
 
@@ -86,7 +85,7 @@ impl PartWriter {
         })
     }
 
-    /// Writes some rows as a row group, in the order given, which is that of [`order()`]. Rows of one call come behind those of
+    /// Writes some rows as a row group, in the order given, which is that of [`order()`](super::order()). Rows of one call come behind those of
     /// the calls before it; only the last trace of one call may go on as the first of the next. The attribute columns are the
     /// first of those that the part was begun with.
     pub(in super::super) fn push(&mut self, columns: &Columns, order: &[u32]) -> io::Result<()> {

@@ -1,7 +1,7 @@
 //! The second bug of the next release, and a DELIBERATE one: a client that loses the lane.
 //!
-//! Somebody wrote this HTTP call by hand and forwards `traceparent`, which everybody remembers, but not `baggage`,
-//! which carries the lane. The trace stays in one piece, so nothing seems wrong; but behind this hop the request
+//! Somebody wrote this HTTP call by hand and forwards `traceparent`, which everybody remembers, but neither `baggage`,
+//! which carries the lane, nor `tracestate`, which says who calls. The trace stays in one piece, so nothing seems wrong; but behind this hop the request
 //! belongs to the baseline, and `recommendation` asks the baseline's catalog instead of grey-v2's. Laneway names
 //! the hop: verdict `lost`.
 //!

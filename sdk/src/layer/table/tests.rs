@@ -1,0 +1,43 @@
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn span(handles: usize) -> OpenSpan {
+    let metadata = tracing::info_span!("any").metadata().or(tracing::error_span!("any").metadata());
+    OpenSpan { opened: Opened::Nothing, metadata: metadata.unwrap(), handles }
+}
+
+/// Ids that want the same places, as those of a registry do that reuses its slots, and others.
+fn any_id() -> impl Strategy<Value = u64> {
+    prop_oneof![1..100_u64, (1..20_u64).prop_map(|n| n * NEAR as u64), (1..20_u64).prop_map(|n| n << 51 | 7)]
+}
+
+proptest! {
+    #[test]
+    fn it_holds_what_a_map_holds(steps in proptest::collection::vec((any_id(), 0..4_u8, 1..4_usize), 1..400)) {
+        let _subscriber = tracing::subscriber::set_default(tracing_subscriber::registry());
+        let (table, mut model) = (Table::new(), HashMap::<u64, usize>::new());
+        for (id, step, handles) in steps {
+            let seen = match step {
+                0 if !model.contains_key(&id) => {
+                    table.insert(id, span(handles));
+                    model.insert(id, handles);
+                    continue;
+                }
+                1 => (table.remove(id).map(|span| span.handles), model.remove(&id)),
+                2 => {
+                    let left = model.get_mut(&id).map(|left| { *left -= 1; *left });
+                    let is_last = left == Some(0);
+                    if is_last {
+                        model.remove(&id);
+                    }
+                    (table.release(id).map(|span| span.handles), is_last.then_some(0))
+                }
+                _ => (table.with(id, |span| span.handles), model.get(&id).copied()),
+            };
+            prop_assert_eq!(seen.0, seen.1);
+        }
+    }
+}
