@@ -7,7 +7,7 @@ use laneway_proto::Lane;
 
 use super::{Hops, Subject};
 use crate::query::Red;
-use crate::topology::{EdgeLevel, Figures, NodeKind};
+use crate::topology::{EdgeLevel, Figures, NodeKind, OTHER};
 
 /// The figures of the lane, and of the other.
 #[derive(Debug, Default)]
@@ -28,8 +28,10 @@ impl Pairs {
         let mut pairs = Self::default();
         for ((key, _), red) in &figures.red {
             let is_lane = key.lane == *lane;
+            // Operations that are not told apart are not alike.
+            let is_alike = *key.operation != *OTHER;
             // What strayed onto an instance of the lane shows how that does, not how the baseline does.
-            let is_base = key.lane == *base && key.instance_lane != *lane;
+            let is_base = is_alike && key.lane == *base && key.instance_lane != *lane;
             if key.is_entry && (is_lane || is_base) {
                 let name = (Arc::clone(&key.service), Arc::clone(&key.operation));
                 pairs.operations.entry(name).or_default().side(is_lane).add(key.status, red);
@@ -38,7 +40,8 @@ impl Pairs {
         for ((key, _), edge) in &figures.edges {
             let is_lane = key.is_of(lane);
             let strays = [&key.source, &key.target].iter().any(|side| side.instance_lane == *lane);
-            let is_base = key.is_of(base) && !strays;
+            let is_alike = ![&key.source, &key.target].iter().any(|side| *side.detail == *OTHER);
+            let is_base = is_alike && key.is_of(base) && !strays;
             if key.level == EdgeLevel::Operation && (is_lane || is_base) {
                 let is_service = key.target.node.kind == NodeKind::Service;
                 let named = if is_service { &key.target } else { &key.source };

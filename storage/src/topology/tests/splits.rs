@@ -16,9 +16,9 @@ fn any_span() -> impl Strategy<Value = Span> {
     ];
     let ids = (1_u64..9, 0_u64..9, 1_u128..3);
     let place = (0..3_usize, 0..2_usize, prop::option::of(0..3_usize));
-    let times = (0_u64..40, 0_u64..30, 0_usize..4, any::<bool>());
+    let times = (0_u64..40, 0_u64..30, 0_usize..4, any::<[bool; 2]>());
     (ids, kind, place, times).prop_map(
-        |((id, parent, trace), kind, (service, instance, lane), (start, length, peer, fails))| {
+        |((id, parent, trace), kind, (service, instance, lane), (start, length, peer, [fails, declares]))| {
             let names = ["web", "cart", "mail"];
             let mut span = span(["GET", "PUT"][id as usize % 2]).trace(trace).id(id).service(names[service]);
             span = span.instance(&format!("{}-{instance}", names[service])).kind(kind);
@@ -45,6 +45,10 @@ fn any_span() -> impl Strategy<Value = Span> {
             });
             if parent > 0 {
                 span = span.parent(parent);
+            }
+            if declares {
+                let member = format!("laneway=1;{parent:016x};web;web-0;GET;base;grey");
+                span = span.with(|span| span.trace_state = member);
             }
             span.build()
         },

@@ -211,3 +211,47 @@ fn a_consumer_has_the_lane_of_its_producer() {
         ]
     );
 }
+
+/// A span that our SDK served: it names the span that called, of `web` in the lane `grey`.
+fn declared(span: SpanBuilder, calling_span_id: u64) -> SpanBuilder {
+    let member = format!("laneway=1;{calling_span_id:016x};web;web-1;GET%20/;base;grey");
+    span.parent(calling_span_id).with(|span| span.trace_state = member)
+}
+
+#[test]
+fn a_served_span_that_names_its_caller_needs_no_other_half() {
+    let served = declared(server("serve", "cart").id(2), 1);
+    let kept = on(served.clone().lane("grey"), Some("grey"));
+    assert_eq!(hops(vec![kept]), ["service:web -> service:cart grey in_lane declared"]);
+    let lost = served.clone().lane("base");
+    assert_eq!(hops(vec![lost]), ["service:web -> service:cart base lost declared"]);
+    let silent = hops(vec![served.clone()]);
+    assert_eq!(
+        silent,
+        ["service:web -> service:cart grey fallback declared"],
+        "the caller's lane is its own"
+    );
+    let call = client("call", "web").id(1).lane("grey");
+    let both = hops(vec![call, served]);
+    assert_eq!(
+        both,
+        ["service:web -> service:cart grey fallback declared"],
+        "the other half changes nothing"
+    );
+}
+
+#[test]
+fn a_caller_that_a_foreign_service_passed_on_is_not_believed() {
+    let call = client("call", "web").id(1).lane("grey");
+    let foreign = server("serve", "python").id(2).child_of(&call);
+    let onwards = client("onwards", "python").id(3).child_of(&foreign);
+    // Its parent is not the span that the member names.
+    let served = declared(server("last", "cart").id(4), 1).child_of(&onwards);
+    assert_eq!(
+        hops(vec![call, foreign, onwards, served]),
+        [
+            "service:python -> service:cart grey fallback matched",
+            "service:web -> service:python grey fallback matched"
+        ]
+    );
+}
