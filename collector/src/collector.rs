@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use laneway_storage::{Health, Store};
@@ -17,6 +17,7 @@ use crate::config::{Admin, Config};
 use crate::listener::{self, BindError, Listener};
 use crate::metrics::Metrics;
 use crate::receiver;
+use crate::span_metrics::SpanMetrics;
 use crate::workers::Workers;
 
 /// The share of the drain deadline that connections may use; the rest is the store's.
@@ -110,7 +111,23 @@ impl Collector {
         serve("otlp_grpc", bound.otlp_grpc, grpc, true, &stop_receivers);
         let http = receiver::http::router(receiver, &config.cors);
         serve("otlp_http", bound.otlp_http, http, false, &stop_receivers);
-        let queries = query_api(Arc::clone(&store), &config.admin, &metrics, &workers);
+        let span_metrics = config.metrics.span_metrics.then(|| {
+            let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            SpanMetrics::new(started.as_secs(), config.metrics.max_series as usize)
+        });
+        if let Some(span_metrics) = span_metrics.clone() {
+            let work = span_metrics.run(Arc::clone(&store), stop_queries.clone());
+            workers.spawn("span_metrics", stop_queries.clone(), work);
+        }
+        let encode = {
+            let metrics = Arc::clone(&metrics);
+            move || {
+                let mut text = metrics.render();
+                text.extend(span_metrics.iter().map(SpanMetrics::render));
+                text
+            }
+        };
+        let queries = query_api(Arc::clone(&store), &config.admin, encode, &workers);
         serve("http", bound.http, queries, false, &stop_queries);
 
         Self { addresses, store, workers, stop_receivers, stop_queries }
@@ -136,7 +153,7 @@ impl Collector {
         let connections = async {
             self.workers.wait_for(&["otlp_grpc", "otlp_http"]).await;
             self.stop_queries.cancel();
-            self.workers.wait_for(&["http"]).await;
+            self.workers.wait_for(&["http", "span_metrics"]).await;
         };
         if tokio::time::timeout_at(began + deadline * share / whole, connections).await.is_err() {
             tracing::warn!(
@@ -155,12 +172,17 @@ impl std::fmt::Debug for Collector {
     }
 }
 
-fn query_api(store: Arc<dyn Store>, admin: &Admin, metrics: &Arc<Metrics>, workers: &Workers) -> Router {
-    let (metrics, workers) = (Arc::clone(metrics), workers.clone());
+fn query_api(
+    store: Arc<dyn Store>,
+    admin: &Admin,
+    metrics: impl Fn() -> String + Send + Sync + 'static,
+    workers: &Workers,
+) -> Router {
+    let workers = workers.clone();
     let rights = laneway_ui_api::Rights { deletion: admin.deletion, snapshots: admin.snapshots };
     let api = laneway_ui_api::Api::new(store)
         .with_rights(rights)
-        .with_metrics(move || metrics.render())
+        .with_metrics(metrics)
         .with_workers(move || workers.alive().map_err(|dead| dead.to_string()));
     laneway_ui_api::router(api)
 }

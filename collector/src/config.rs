@@ -74,6 +74,39 @@ section! {
 }
 
 section! {
+    /// What queries may take.
+    Query in "query" {
+        /// Memory that one query may take for spans and columns, beside what the cache holds. One that needs more is refused with 400,
+        /// so that no question, however large its answer, ends the collector. Several queries may run at once.
+        max_memory_bytes: ByteSize = ByteSize::mebi(512), within ByteSize::mebi(16)..=ByteSize::gibi(1024);
+        /// Threads that one query reads on, where it has much to read. Those beside its own are shared by all queries. `0` stands for
+        /// as many as there are cores, at most 16.
+        threads: u64 = 0, within 0..=256;
+        /// Memory that indexes and dictionaries of parts are kept in from query to query. It is given back when no query came for a
+        /// minute or two.
+        cache_bytes: ByteSize = ByteSize::mebi(64), within ByteSize::mebi(1)..=ByteSize::gibi(64);
+    }
+}
+
+section! {
+    /// What is derived from spans: rates, errors, durations, and who calls whom in which lane.
+    Topology in "topology" {
+        /// Memory for traces that were sealed a short while ago: spans of theirs that arrive late still find their callers, and are
+        /// counted once if they are sent twice. About 50 bytes a span.
+        recent_bytes: ByteSize = ByteSize::mebi(32), within ByteSize::mebi(1)..=ByteSize::gibi(64);
+        /// How long a trace is remembered after the last of its spans was sealed.
+        recent_max_age: Duration = Duration::from_secs(300), within Duration::from_secs(1)..=Duration::from_secs(86_400);
+        /// Different combinations of service, operation, kind, status, lane and instance that are told apart at a time. The rest is counted
+        /// as operation `(other)`.
+        max_series: u64 = 20_000, within 100..=10_000_000;
+        /// Edges between instances that are told apart at a time. The rest is counted between instances `(other)`.
+        max_instance_edges: u64 = 10_000, within 100..=10_000_000;
+        /// Edges between operations that are told apart at a time. The rest is counted between operations `(other)`.
+        max_operation_edges: u64 = 5_000, within 100..=10_000_000;
+    }
+}
+
+section! {
     /// Merging of small parts into large ones, in the background.
     Merge in "merge" {
         /// Whether parts are merged. Without it, queries get slower with every sealed segment.
@@ -94,6 +127,8 @@ section! {
     Retention in "retention" {
         /// Time that spans are kept, from their start on. A part goes when its newest span is older. `0s` keeps them for ever.
         max_age: Duration = Duration::from_secs(7 * 86_400), within Duration::ZERO..=Duration::from_secs(3_153_600_000);
+        /// Time that figures (rates, errors, durations, edges) of spans that were removed are kept. `0s` keeps them for ever.
+        figures_max_age: Duration = Duration::from_secs(90 * 86_400), within Duration::ZERO..=Duration::from_secs(3_153_600_000);
         /// Bytes that all parts together may take. `0 B` is no limit. Logs take up to some hundred MiB more.
         max_bytes: ByteSize = ByteSize(0);
         /// Bytes that the file system shall have free. The newest part is kept even then. `0 B` removes nothing: on a full disk,
@@ -111,6 +146,17 @@ section! {
         deletion: bool = false;
         /// Allows snapshots, which `laneway snapshot` needs.
         snapshots: bool = true;
+    }
+}
+
+section! {
+    /// What `/metrics` says beside the collector's own state.
+    Metrics in "metrics" {
+        /// Whether it has the series that Grafana's service map and users of Tempo rely on: `traces_service_graph_*` and
+        /// `traces_spanmetrics_*`. They are counted by the minute, half a minute after its end.
+        span_metrics: bool = true;
+        /// Series of each of both kinds, at most: those that are seen first. `laneway_span_metrics_left_out_total` counts what has no place.
+        max_series: u64 = 2000, within 1..=100_000;
     }
 }
 
@@ -166,12 +212,18 @@ pub struct Config {
     pub segment: Segment,
     /// `[ingest]`
     pub ingest: Ingest,
+    /// `[query]`
+    pub query: Query,
+    /// `[topology]`
+    pub topology: Topology,
     /// `[merge]`
     pub merge: Merge,
     /// `[retention]`
     pub retention: Retention,
     /// `[admin]`
     pub admin: Admin,
+    /// `[metrics]`
+    pub metrics: Metrics,
     /// `[limits]`
     pub limits: Limits,
     /// `[cors]`
@@ -189,9 +241,11 @@ impl Config {
             Wal::options(),
             Segment::options(),
             Ingest::options(),
+            Query::options(),
             Merge::options(),
             Retention::options(),
             Admin::options(),
+            Metrics::options(),
             Limits::options(),
             Cors::options(),
             Shutdown::options(),
@@ -210,9 +264,12 @@ impl Config {
             wal: Wal::read(&mut reader),
             segment: Segment::read(&mut reader),
             ingest: Ingest::read(&mut reader),
+            query: Query::read(&mut reader),
+            topology: Topology::read(&mut reader),
             merge: Merge::read(&mut reader),
             retention: Retention::read(&mut reader),
             admin: Admin::read(&mut reader),
+            metrics: Metrics::read(&mut reader),
             limits: Limits::read(&mut reader),
             cors: Cors::read(&mut reader),
             shutdown: Shutdown::read(&mut reader),
@@ -229,9 +286,11 @@ impl Config {
         self.wal.write_toml(&mut out);
         self.segment.write_toml(&mut out);
         self.ingest.write_toml(&mut out);
+        self.topology.write_toml(&mut out);
         self.merge.write_toml(&mut out);
         self.retention.write_toml(&mut out);
         self.admin.write_toml(&mut out);
+        self.metrics.write_toml(&mut out);
         self.limits.write_toml(&mut out);
         self.cors.write_toml(&mut out);
         self.shutdown.write_toml(&mut out);

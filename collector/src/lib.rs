@@ -20,6 +20,7 @@ pub mod receiver;
 pub mod serve;
 pub mod signals;
 pub mod snapshot;
+pub mod span_metrics;
 mod store;
 #[cfg(test)]
 mod testing;

@@ -9,7 +9,7 @@ use laneway_collector::serve::{Shop, serve};
 use laneway_collector::{inspect, load, logging, snapshot};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// `EX_USAGE` of sysexits: a wrong flag, or a wrong configuration.
 const USAGE: u8 = 64;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use laneway_storage::Store;
 use laneway_storage::embedded::{
-    EmbeddedStore, MergeOptions, OpenError, Options, RetentionOptions, SyncMode,
+    EmbeddedStore, MergeOptions, OpenError, Options, RetentionOptions, SyncMode, TopologyOptions,
 };
+use laneway_storage::topology::AdmissionLimits;
 
 use crate::config::{Config, WalSync};
 
@@ -28,6 +29,21 @@ pub(crate) fn open(config: &Config) -> Result<Arc<dyn Store>, OpenError> {
             0 => Options::default_ingest_threads(),
             threads => usize::try_from(threads).unwrap_or(usize::MAX),
         },
+        cache_bytes: config.query.cache_bytes.as_usize(),
+        query_memory_bytes: config.query.max_memory_bytes.as_usize(),
+        query_helpers: match config.query.threads {
+            0 => Options::default_query_helpers(),
+            threads => usize::try_from(threads - 1).unwrap_or(usize::MAX),
+        },
+        topology: TopologyOptions {
+            recent_bytes: config.topology.recent_bytes.as_usize(),
+            recent_max_age: config.topology.recent_max_age,
+            limits: AdmissionLimits {
+                red: usize::try_from(config.topology.max_series).unwrap_or(usize::MAX),
+                instance_edges: usize::try_from(config.topology.max_instance_edges).unwrap_or(usize::MAX),
+                operation_edges: usize::try_from(config.topology.max_operation_edges).unwrap_or(usize::MAX),
+            },
+        },
         merge: MergeOptions {
             enabled: config.merge.enabled,
             max_cpu_percent: u32::try_from(config.merge.max_cpu_percent).unwrap_or(100),
@@ -36,6 +52,7 @@ pub(crate) fn open(config: &Config) -> Result<Arc<dyn Store>, OpenError> {
         },
         retention: RetentionOptions {
             max_age: Some(config.retention.max_age).filter(|age| !age.is_zero()),
+            figures_max_age: Some(config.retention.figures_max_age).filter(|age| !age.is_zero()),
             max_bytes: Some(config.retention.max_bytes.0).filter(|bytes| *bytes > 0),
             min_free_bytes: config.retention.min_free_bytes.0,
             min_free_percent: u32::try_from(config.retention.min_free_percent).unwrap_or(100),

@@ -12,6 +12,7 @@ use http_body_util::BodyExt;
 use laneway_proto::TraceId;
 use laneway_storage::model::Trace;
 use laneway_storage::query::{OperationSummary, ServiceSummary, TimeRange, TracePage, TraceQuery};
+use laneway_storage::topology::{Figures, FiguresQuery};
 use laneway_storage::{Accepted, AppendError, Health, IngestRequest, QueryError, Store, StoreStats};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
@@ -130,6 +131,10 @@ impl Store for ScriptedStore {
     }
 
     async fn operation_names(&self, _: &str) -> Result<Vec<String>, QueryError> {
+        Err(QueryError::Closing)
+    }
+
+    async fn figures(&self, _: FiguresQuery) -> Result<Figures, QueryError> {
         Err(QueryError::Closing)
     }
 

@@ -11,6 +11,7 @@
 //! ├── LOCK                       locked while a process uses the directory
 //! ├── wal/<segment>.wal          see `wal`
 //! ├── parts/<first>-<last>-<level>/   see `part`
+//! ├── figures/<part>.figures     figures of parts that have expired
 //! ├── tmp/                       parts that are being written or removed; emptied at start
 //! ├── quarantine/                parts that cannot be read
 //! └── snapshots/<name>/          data directories that share the files of parts; see `snapshot`
@@ -28,6 +29,7 @@ use crate::query::{OperationSummary, ServiceSummary, TimeRange, TracePage, Trace
 use crate::store::{
     Accepted, AdminError, AppendError, Deletion, Health, IngestRequest, QueryError, Store, StoreStats,
 };
+use crate::topology::{Figures, FiguresQuery};
 
 mod columns;
 mod delete;
@@ -35,12 +37,15 @@ mod dictionary;
 mod disk;
 mod equal;
 mod error;
+mod figures;
+mod idle;
 mod ingest;
 mod inspect;
 mod layout;
 mod maintenance;
 mod merge;
 mod open;
+mod parallel;
 mod part;
 #[doc(hidden)]
 pub mod probe;
@@ -61,6 +66,7 @@ mod view;
 pub mod wal;
 
 pub use error::OpenError;
+pub use figures::TopologyOptions;
 pub use inspect::{ColumnInspection, Inspection, LogInspection, PartContent, PartInspection, inspect};
 pub use merge::MergeOptions;
 pub use retention::RetentionOptions;
@@ -95,6 +101,12 @@ pub struct Options {
     pub merge: MergeOptions,
     /// How long spans are kept. Default: for ever.
     pub retention: RetentionOptions,
+    /// How figures are derived.
+    pub topology: TopologyOptions,
+    /// The most bytes of memory that one query may take, beside indexes in the cache; what takes more is refused. Default: 512 MiB.
+    pub query_memory_bytes: usize,
+    /// How many threads queries may take together, beside one for each of them. Default: one less than there are cores, at most 15.
+    pub query_helpers: usize,
     /// How many threads ingest, at least 1. Each has an open segment of its own, and takes all requests of some of the connections.
     /// Default: half as many as there are cores, at most 4.
     pub ingest_threads: usize,
@@ -114,6 +126,9 @@ impl Options {
             ingest_memory_bytes: 64 /* MiB */ * 1024 * 1024,
             merge: MergeOptions::default(),
             retention: RetentionOptions::default(),
+            topology: TopologyOptions::default(),
+            query_memory_bytes: 512 /* MiB */ * 1024 * 1024,
+            query_helpers: Self::default_query_helpers(),
             ingest_threads: Self::default_ingest_threads(),
         }
     }
@@ -123,6 +138,11 @@ impl Options {
     /// Half as many as there are cores, at least 1, at most 4: the other half receives, seals and answers queries.
     pub fn default_ingest_threads() -> usize {
         std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).clamp(1, 4))
+    }
+
+    /// One less than there are cores, at most 15: a query has a thread of its own.
+    pub fn default_query_helpers() -> usize {
+        std::thread::available_parallelism().map_or(0, |cores| (cores.get() - 1).min(15))
     }
 }
 
@@ -149,7 +169,8 @@ impl EmbeddedStore {
         &self,
         answer: impl Fn(&Snapshot, &Work) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<T, QueryError> {
-        let (shared, work) = (Arc::clone(&self.shared), Work::default());
+        let shared = Arc::clone(&self.shared);
+        let work = Work::new(shared.options.query_memory_bytes, Arc::clone(&shared.query_helpers));
         let mut snapshot = shared.view().snapshot();
         let _cancel = work.cancel_on_drop();
         let answered = tokio::task::spawn_blocking(move || {
@@ -191,7 +212,7 @@ impl Store for EmbeddedStore {
     }
 
     async fn trace(&self, trace_id: TraceId, _range: Option<TimeRange>) -> Result<Option<Trace>, QueryError> {
-        self.query(move |snapshot, _| search::trace(snapshot, trace_id)).await
+        self.query(move |snapshot, work| search::trace(snapshot, trace_id, work)).await
     }
 
     async fn search(&self, query: TraceQuery) -> Result<TracePage, QueryError> {
@@ -214,6 +235,11 @@ impl Store for EmbeddedStore {
     async fn operation_names(&self, service: &str) -> Result<Vec<String>, QueryError> {
         let service = service.to_owned();
         self.query(move |snapshot, work| search::operation_names(snapshot, &service, work)).await
+    }
+
+    async fn figures(&self, query: FiguresQuery) -> Result<Figures, QueryError> {
+        let shared = Arc::clone(&self.shared);
+        self.query(move |_, _| figures::answer(&shared, &query)).await
     }
 
     async fn delete(&self, what: Deletion) -> Result<u64, AdminError> {

@@ -3,10 +3,12 @@
 //! - [`model`]: spans, resources, attribute values.
 //! - [`query`]: one query model, to which every dialect (native, Jaeger, ...) is translated.
 //! - [`Store`]: the contract of a backend.
+//! - [`topology`]: what happened between services, per lane; [`compare`]: whether a lane is worse than another.
 //! - [`embedded`]: the backend on local disk.
 //!
 //! A backend knows no dialect, and no wire type appears here.
 
+pub mod compare;
 mod compression;
 pub mod embedded;
 pub mod model;
@@ -14,6 +16,7 @@ pub mod query;
 mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod topology;
 
 pub use compression::InflateError;
 pub use store::{

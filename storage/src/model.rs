@@ -270,6 +270,20 @@ impl Span {
         is_entry(self.kind, self.parent_span_id.is_some())
     }
 
+    /// Bytes of memory that it takes, without resource and scope, which many spans share.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let texts = self.name.len() + self.trace_state.len() + self.status_message.len();
+        let events = self
+            .events
+            .iter()
+            .map(|event| size_of::<Event>() + event.name.len() + value::memory_bytes(&event.attributes));
+        let links = self
+            .links
+            .iter()
+            .map(|link| size_of::<Link>() + link.trace_state.len() + value::memory_bytes(&link.attributes));
+        size_of::<Self>() + texts + value::memory_bytes(&self.attributes) + events.chain(links).sum::<usize>()
+    }
+
     /// Whether the span reports an error.
     pub fn is_error(&self) -> bool {
         self.status == StatusCode::Error

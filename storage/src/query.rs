@@ -6,6 +6,7 @@ use std::str::FromStr;
 use laneway_proto::{Lane, SpanId, TraceId};
 
 use crate::model::{SpanKind, StatusCode, Trace};
+use crate::topology::{EdgeFigures, RedFigures};
 
 mod histogram;
 mod matching;
@@ -211,6 +212,21 @@ impl Red {
         self.requests += 1;
         self.errors += u64::from(is_error);
         self.duration_ns.record(duration_ns);
+    }
+
+    /// Adds figures of spans of this status.
+    pub fn add(&mut self, status: StatusCode, spans: &RedFigures) {
+        let count = spans.spans.max(0) as u64;
+        self.requests += count;
+        self.errors += if status == StatusCode::Error { count } else { 0 };
+        self.duration_ns.merge(&spans.duration_ns);
+    }
+
+    /// Adds figures of hops.
+    pub fn add_hops(&mut self, hops: &EdgeFigures) {
+        self.requests += hops.hops.max(0) as u64;
+        self.errors += hops.errors.max(0) as u64;
+        self.duration_ns.merge(&hops.duration_ns);
     }
 
     /// Adds the counts of another.

@@ -9,6 +9,7 @@ use laneway_proto::TraceId;
 
 use crate::model::Trace;
 use crate::query::{OperationSummary, ServiceSummary, TimeRange, TracePage, TraceQuery};
+use crate::topology::{Figures, FiguresQuery};
 
 /// How received bytes are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -66,6 +67,12 @@ pub enum QueryError {
     /// Stored data is not what was written.
     #[error("stored data is corrupt: {0}")]
     Corrupt(String),
+    /// The answer takes more memory than a query may have.
+    #[error("the query takes more than the {limit_bytes} bytes of memory that one may have")]
+    TooLarge {
+        /// The limit.
+        limit_bytes: usize,
+    },
     /// Nobody waits for the answer any more.
     #[error("the query was cancelled")]
     Cancelled,
@@ -222,6 +229,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// The names of a service's operations of any kind, ordered.
     async fn operation_names(&self, service: &str) -> Result<Vec<String>, QueryError>;
+
+    /// RED figures and edges: see [`topology`](crate::topology).
+    async fn figures(&self, query: FiguresQuery) -> Result<Figures, QueryError>;
 
     /// Whether the store can do its work.
     fn health(&self) -> Health;

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use laneway_proto::TraceId;
+use laneway_proto::{Lane, TraceId};
 use laneway_storage::{AdminError, QueryError};
 use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
@@ -39,6 +39,10 @@ pub(crate) enum ApiError {
     BodyTooLarge { limit: usize },
     #[error("the answer would hold {spans} spans, the limit is {limit}")]
     TooManySpans { spans: usize, limit: usize },
+    #[error("the answer would hold {count} {what}, the limit is {limit}")]
+    TooMany { what: &'static str, count: usize, limit: usize, hint: &'static str },
+    #[error("lane {0} not found")]
+    LaneNotFound(Lane),
     #[error("not ready: {0}")]
     NotReady(String),
     #[error("no answer within {0} ms")]
@@ -64,10 +68,15 @@ impl ApiError {
             | Self::Unsupported { .. }
             | Self::BadPath
             | Self::Admin(AdminError::Unsupported(_))
+            | Self::TooMany { .. }
+            | Self::Store(QueryError::TooLarge { .. })
             | Self::TooManySpans { .. } => StatusCode::BAD_REQUEST,
             Self::Disabled(_) | Self::FromBrowser => StatusCode::FORBIDDEN,
             Self::Admin(AdminError::Refused(_)) => StatusCode::CONFLICT,
-            Self::TraceNotFound(_) | Self::SnapshotNotFound(_) | Self::NoSuchRoute => StatusCode::NOT_FOUND,
+            Self::TraceNotFound(_)
+            | Self::LaneNotFound(_)
+            | Self::SnapshotNotFound(_)
+            | Self::NoSuchRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::UriTooLong { .. } => StatusCode::URI_TOO_LONG,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -96,11 +105,14 @@ impl ApiError {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::UriTooLong { .. } => "uri_too_long",
             Self::BodyTooLarge { .. } => "body_too_large",
+            Self::TooMany { .. } => "too_many",
+            Self::LaneNotFound(_) => "lane_not_found",
             Self::TooManySpans { .. } => "too_many_spans",
             Self::NotReady(_) | Self::Admin(AdminError::Unavailable(_)) => "not_ready",
             Self::Timeout(_) => "timeout",
             Self::Store(QueryError::Closing) => "closing",
             Self::Store(QueryError::Cancelled) => "cancelled",
+            Self::Store(QueryError::TooLarge { .. }) => "query_too_large",
             Self::Store(_) | Self::Admin(AdminError::Data(_)) | Self::Internal => "internal",
         }
     }
@@ -123,8 +135,13 @@ impl ApiError {
             Self::MethodNotAllowed => "the header 'allow' lists what it knows",
             Self::UriTooLong { .. } => "search with fewer or shorter conditions",
             Self::BodyTooLarge { .. } => "everything that can be asked is in the path and query",
+            Self::TooMany { hint, .. } => hint,
+            Self::LaneNotFound(_) => "GET /api/v1/lanes lists those of a range of time",
             Self::TooManySpans { .. } => "lower 'limit', or narrow the search",
             Self::Timeout(_) => "narrow the range of time",
+            Self::Store(QueryError::TooLarge { .. }) => {
+                "narrow the search, or raise query.max_memory_bytes of the server"
+            }
             Self::NotReady(_)
             | Self::Store(QueryError::Closing | QueryError::Cancelled)
             | Self::Admin(AdminError::Unavailable(_)) => "try again later",

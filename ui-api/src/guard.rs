@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::api::Api;
 use crate::error::ApiError;
-use crate::jaeger;
+use crate::{jaeger, page};
 
 #[cfg(test)]
 mod tests;
@@ -41,8 +41,9 @@ impl Dialect {
     }
 }
 
-pub(crate) async fn no_such_route(uri: Uri) -> Response {
-    Dialect::of(&uri).response(ApiError::NoSuchRoute)
+pub(crate) async fn no_such_route(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    page::answer(&method, uri.path(), &headers)
+        .unwrap_or_else(|| Dialect::of(&uri).response(ApiError::NoSuchRoute))
 }
 
 pub(crate) async fn method_not_allowed(uri: Uri) -> Response {

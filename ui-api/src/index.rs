@@ -1,8 +1,12 @@
 //! Where to go from here.
 
 use axum::Json;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::page;
 
 /// The entry points of this server.
 #[derive(Debug, Serialize, ToSchema)]
@@ -25,15 +29,26 @@ const ENTRY_POINTS: &[EntryPoint] = &[
     EntryPoint { path: "/api/v1/openapi.json", what: "the description of all routes" },
     EntryPoint { path: "/api/v1/services", what: "services of the last hour" },
     EntryPoint { path: "/api/v1/traces", what: "traces of the last hour" },
+    EntryPoint { path: "/api/v1/topology", what: "who called whom in the last hour" },
+    EntryPoint { path: "/api/v1/lanes", what: "lanes of the last hour" },
     EntryPoint { path: "/api/services", what: "Jaeger's JSON API" },
     EntryPoint { path: "/healthz", what: "alive" },
     EntryPoint { path: "/readyz", what: "able to accept spans" },
     EntryPoint { path: "/metrics", what: "figures of the process, for Prometheus" },
 ];
 
-/// The entry points of this server.
-#[utoipa::path(get, path = "/", tag = "operation", 
-    responses((status = 200, description = "Paths.", body = Index)))]
-pub(crate) async fn index() -> Json<Index> {
-    Json(Index { name: "laneway", version: env!("CARGO_PKG_VERSION"), entry_points: ENTRY_POINTS })
+/// The entry points of this server, or the page for whoever takes HTML.
+#[utoipa::path(get, path = "/", tag = "operation", responses((status = 200, description = "Paths.", content(
+    (Index = "application/json"),
+    (String = "text/html"),
+))))]
+pub(crate) async fn index(headers: HeaderMap) -> Response {
+    let mut response = if page::is_wanted(&headers) {
+        page::document(&headers)
+    } else {
+        Json(Index { name: "laneway", version: env!("CARGO_PKG_VERSION"), entry_points: ENTRY_POINTS })
+            .into_response()
+    };
+    response.headers_mut().insert(header::VARY, page::VARY);
+    response
 }

@@ -7,7 +7,10 @@
 //! - lists that Jaeger sends as `null` when they are empty are `[]`, and their order is fixed;
 //! - a span of an inherited lane has a `lane` tag;
 //! - numbers and booleans are accepted in the `tags` JSON, beside strings;
-//! - `limit` lies between 1 and 1500, the most that Jaeger's page asks for.
+//! - `limit` lies between 1 and 1500, the most that Jaeger's page asks for;
+//! - dependencies show queues between their producers and consumers;
+//! - metrics need no Prometheus, so `minstep` is what they are kept for, 10 s, and points at which nothing happened in the window are left
+//!   out where they would be no number.
 
 use std::sync::Arc;
 
@@ -18,6 +21,9 @@ use crate::api::Api;
 
 mod answer;
 mod convert;
+mod dependencies;
+mod metrics;
+mod metrics_params;
 mod model;
 mod operations;
 mod params;
@@ -35,4 +41,9 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(operations::operations))
         .routes(routes!(traces::search))
         .routes(routes!(traces::trace))
+        .routes(routes!(dependencies::dependencies))
+        .routes(routes!(metrics::latencies))
+        .routes(routes!(metrics::calls))
+        .routes(routes!(metrics::errors))
+        .routes(routes!(metrics::min_step))
 }

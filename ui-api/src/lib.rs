@@ -8,6 +8,7 @@
 //! | `/api/v1/...` | native; described by `/api/v1/openapi.json` |
 //! | `/api/services`, `/api/operations`, `/api/traces`, ... | Jaeger's JSON API, as its page and Grafana call it |
 //! | `/healthz`, `/readyz`, `/metrics` | for whoever operates Laneway |
+//! | `/`, `/search`, `/trace/...`, and the like | the page, which asks the native API |
 //!
 //! No request has a body. Those that change something (deletion, snapshots) are off unless [`Rights`] allow them, and never taken
 //! from web pages.
@@ -15,12 +16,14 @@
 mod api;
 mod compute;
 mod error;
+mod figures;
 mod guard;
 mod health;
 mod index;
 mod jaeger;
 mod native;
 mod openapi;
+mod page;
 mod params;
 mod tags;
 #[cfg(test)]

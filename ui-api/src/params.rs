@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Path, Query as Pairs};
 use axum::http::request::Parts;
-use laneway_proto::TraceId;
+use laneway_proto::{Lane, TraceId};
 use laneway_storage::query::TimeRange;
 use utoipa::IntoParams;
 
@@ -182,4 +182,25 @@ pub(crate) fn trace_id(text: &str) -> Result<TraceId, ApiError> {
             "32 hexadecimal digits, or the last 16 when the first are zeros",
         )
     })
+}
+
+/// The lane that a parameter names.
+pub(crate) fn lane(given: &Given, name: &'static str) -> Result<Option<Lane>, ApiError> {
+    given.one(name)?.map(|text| lane_named(name, text)).transpose()
+}
+
+/// The lane of this name, which `parameter` gives.
+pub(crate) fn lane_named(parameter: &'static str, name: &str) -> Result<Lane, ApiError> {
+    Lane::new(name).map_err(|problem| {
+        ApiError::bad(parameter, problem.to_string(), format!("the baseline is '{}'", Lane::BASE))
+    })
+}
+
+/// How many items an answer holds at most: 1 to `max`.
+pub(crate) fn limit(given: &Given, default: usize, max: usize, hint: &str) -> Result<usize, ApiError> {
+    let Some(text) = given.one("limit")? else { return Ok(default) };
+    text.parse()
+        .ok()
+        .filter(|limit| (1..=max).contains(limit))
+        .ok_or_else(|| ApiError::bad("limit", format!("not an integer from 1 to {max}"), hint))
 }

@@ -1,5 +1,7 @@
 //! One request, one answer, no socket.
 
+pub(crate) mod fleet;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,6 +13,7 @@ use laneway_proto::TraceId;
 use laneway_storage::model::{Span, Trace};
 use laneway_storage::query::{OperationSummary, ServiceSummary, TimeRange, TracePage, TraceQuery};
 use laneway_storage::testing::{EPOCH_UNIX_NS, MemoryStore};
+use laneway_storage::topology::{Figures, FiguresQuery};
 use laneway_storage::{Accepted, AppendError, Health, IngestRequest, QueryError, Store, StoreStats};
 use tower::ServiceExt;
 
@@ -106,6 +109,7 @@ pub(crate) enum Broken {
     Hangs,
     Corrupt,
     Closing,
+    TooLarge,
 }
 
 impl Broken {
@@ -115,6 +119,7 @@ impl Broken {
             Self::Hangs => std::future::pending().await,
             Self::Corrupt => Err(QueryError::Corrupt("/secret/path".to_owned())),
             Self::Closing => Err(QueryError::Closing),
+            Self::TooLarge => Err(QueryError::TooLarge { limit_bytes: 1_000 }),
         }
     }
 }
@@ -146,6 +151,10 @@ impl Store for Broken {
     }
 
     async fn operation_names(&self, _: &str) -> Result<Vec<String>, QueryError> {
+        self.fail().await
+    }
+
+    async fn figures(&self, _: FiguresQuery) -> Result<Figures, QueryError> {
         self.fail().await
     }
 

@@ -27,6 +27,9 @@ pub(crate) struct Options {
     /// Only this protocol: grpc or http
     #[arg(long)]
     protocol: Option<String>,
+    /// Wait so many seconds, and print the memory that the server has then
+    #[arg(long)]
+    idle_s: Option<u64>,
     /// Further configuration of the server, such as `LANEWAY_WAL_SYNC=never`
     #[arg(long = "env", value_name = "NAME=VALUE")]
     environment: Vec<String>,
@@ -70,7 +73,7 @@ fn measure(binary: &Path, target: &Path, protocol: &str, options: &Options) -> a
     let per_million = |cpu: Duration| cpu.as_secs_f64() / acked * 1e6;
     let (part_bytes, part_spans) =
         (server.metric("laneway_store_part_bytes")?, server.metric("laneway_store_part_spans")?);
-    Ok(format!(
+    let line = format!(
         "{protocol:<8}  {:>19.2}  {:>14.2}  {:>13.0}  {:>8.1}/{:<8.1}  {:>11.0}  {:>11.1}",
         per_million(at_last_ack),
         per_million(sealed),
@@ -79,5 +82,8 @@ fn measure(binary: &Path, target: &Path, protocol: &str, options: &Options) -> a
         number("/export_ms/p99")?,
         server.peak_rss_mb()?,
         part_bytes / part_spans.max(1.0),
-    ))
+    );
+    let Some(idle_s) = options.idle_s else { return Ok(line) };
+    let idle_mb = server.rss_mb_after(Duration::from_secs(idle_s))?;
+    Ok(format!("{line}  {idle_mb:.1} MB of memory after {idle_s} s of nothing"))
 }

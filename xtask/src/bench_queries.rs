@@ -20,6 +20,11 @@ pub(crate) struct Options {
     searches: usize,
 }
 
+/// The allocator gives back within ten seconds what was freed.
+const SETTLED: Duration = Duration::from_secs(15);
+/// The store gives up what was not used for a minute, at the latest after two.
+const QUIET: Duration = Duration::from_secs(150);
+
 /// Traces that are fetched by id.
 const TRACES: usize = 200;
 
@@ -30,6 +35,7 @@ pub(crate) fn run(steps: &mut Steps, options: &Options) -> anyhow::Result<()> {
     let data_dir = steps.target().join(format!("bench-queries-{pid}"));
     let samples = steps.target().join(format!("bench-queries-{pid}.samples"));
     let mut server = Server::start(&binary, &data_dir, &[])?;
+    say_memory("an empty data directory", server.rss_mb_after(SETTLED)?);
     let flags = [
         format!("--spans={}", options.spans),
         format!("--samples={}", samples.display()),
@@ -49,10 +55,16 @@ pub(crate) fn run(steps: &mut Steps, options: &Options) -> anyhow::Result<()> {
     ask(&mut server.client()?, &ids, options.searches)?;
 
     let ready = server.restart(&binary, &[])?;
-    server.wait_until_idle()?;
-    say(&format!("ready after {:.3} s, {:.0} MB of memory when idle", ready.as_secs_f64(), server.rss_mb()?));
+    say(&format!("ready after {:.3} s", ready.as_secs_f64()));
+    say_memory("a restart, and merging what was left", server.rss_mb_after(SETTLED)?);
     say("after that restart:");
-    ask(&mut server.client()?, &ids, options.searches)
+    ask(&mut server.client()?, &ids, options.searches)?;
+    say_memory("queries, and a while without any", server.rss_mb_after(QUIET)?);
+    Ok(())
+}
+
+fn say_memory(after: &str, rss_mb: f64) {
+    say(&format!("{rss_mb:.1} MB of memory when idle after {after}"));
 }
 
 fn ask(client: &mut Client, ids: &[String], searches: usize) -> anyhow::Result<()> {

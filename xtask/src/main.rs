@@ -7,7 +7,9 @@ use step::Steps;
 mod bench_ingest;
 mod bench_queries;
 mod bench_sdk;
+mod files;
 mod gate;
+mod page;
 mod python;
 mod server;
 mod step;
@@ -26,6 +28,12 @@ enum Task {
     Ci,
     /// Every test of the workspace, after installing what the tests need
     Test,
+    /// Build the page into the files that are committed and embedded
+    Page {
+        /// Test it instead: types, unit tests, whether the committed files are fresh, and in Chromium
+        #[arg(long)]
+        test: bool,
+    },
     /// Format the code
     Fmt {
         /// Change nothing; fail where formatting would
@@ -55,6 +63,8 @@ fn main() -> anyhow::Result<()> {
     let result = match Cli::parse().task {
         Task::Ci => tasks::ci(&mut steps),
         Task::Test => tasks::test(&mut steps),
+        Task::Page { test: true } => tasks::test_page(&mut steps),
+        Task::Page { test: false } => page::build(&mut steps),
         Task::Fmt { check } => tasks::fmt(&mut steps, check),
         Task::Clippy => tasks::clippy(&mut steps),
         Task::Doc => tasks::doc(&mut steps),

@@ -1,10 +1,11 @@
 //! The Python environment of the end-to-end tests.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Context;
 
+use crate::files::same_contents;
 use crate::step::Steps;
 
 /// Installs what the tests' scripts need into the target directory, unless it is there, and returns the interpreter.
@@ -23,9 +24,4 @@ pub(crate) fn install(steps: &mut Steps) -> anyhow::Result<PathBuf> {
             .with_context(|| format!("cannot write {}", installed.display()))?;
     }
     Ok(interpreter)
-}
-
-fn same_contents(installed: &Path, wanted: &Path) -> anyhow::Result<bool> {
-    let wanted = std::fs::read(wanted).with_context(|| format!("cannot read {}", wanted.display()))?;
-    Ok(std::fs::read(installed).is_ok_and(|installed| installed == wanted))
 }

@@ -96,8 +96,10 @@ impl Server {
         self.status_mb("VmHWM:")
     }
 
-    /// The memory that it has.
-    pub(crate) fn rss_mb(&self) -> anyhow::Result<f64> {
+    /// The memory that it has when it was idle for some time.
+    pub(crate) fn rss_mb_after(&self, idle: Duration) -> anyhow::Result<f64> {
+        self.wait_until_idle()?;
+        std::thread::sleep(idle);
         self.status_mb("VmRSS:")
     }
 

@@ -1,7 +1,10 @@
 //! What each task runs.
 
+use std::path::PathBuf;
+
 use crate::bench_sdk;
 use crate::gate;
+use crate::page;
 use crate::python;
 use crate::step::Steps;
 
@@ -45,15 +48,27 @@ fn libraries_alone(steps: &mut Steps) -> anyhow::Result<()> {
     )
 }
 
+pub(crate) fn test_page(steps: &mut Steps) -> anyhow::Result<()> {
+    page::check(steps)?;
+    steps.cargo("build the binary", "build --locked --package laneway-collector", |_| ())?;
+    page::browse(steps, &debug_binary(steps))
+}
+
+fn debug_binary(steps: &Steps) -> PathBuf {
+    steps.target().join("debug").join(format!("laneway{}", std::env::consts::EXE_SUFFIX))
+}
+
 pub(crate) fn test(steps: &mut Steps) -> anyhow::Result<()> {
     let python = python::install(steps)?;
+    page::check(steps)?;
     // The same options as the tests, or Cargo would build the dependencies of the binary once more.
     steps.cargo("build the binary", "build --locked --workspace --all-targets", |_| ())?;
-    let binary = steps.target().join("debug").join(format!("laneway{}", std::env::consts::EXE_SUFFIX));
+    let binary = debug_binary(steps);
     steps.cargo("test", "test --locked --workspace --no-fail-fast", |cargo| {
-        cargo.env("LANEWAY_BIN", binary).env("LANEWAY_TEST_PYTHON", python);
+        cargo.env("LANEWAY_BIN", &binary).env("LANEWAY_TEST_PYTHON", python);
     })?;
-    test_tokio_unstable(steps)
+    test_tokio_unstable(steps)?;
+    page::browse(steps, &binary)
 }
 
 /// The SDK's module for tokio's unstable hooks, for which everything below it is compiled once more: as fast as that goes.

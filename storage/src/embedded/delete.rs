@@ -8,7 +8,7 @@ use super::merge::{BATCH_ROWS, Batches};
 use super::part::{Field, PartId, PartWriter, Projection, RowGroup, SharedPart};
 use super::replace::{Alone, Unfinished, remove, replace};
 use super::shared::Shared;
-use super::{quarantine, seal};
+use super::{figures, quarantine, seal};
 use crate::QueryError;
 use crate::store::{AdminError, Deletion};
 
@@ -40,7 +40,7 @@ fn delete_from(
         Deletion::Service(name) => rows_of_service(part, name)?,
     };
     if rows == part.rows() {
-        remove(shared, alone, part)?;
+        remove(shared, alone, part, None)?;
     } else if rows > 0 {
         rewrite(shared, alone, part, what)?;
     }
@@ -84,6 +84,13 @@ fn rewrite(shared: &Shared, alone: &Alone<'_>, part: &SharedPart, what: &Deletio
         }
     }
     writer.finish()?;
+    figures::merge(&shared.disk, old, &unfinished.0, |totals| {
+        // Figures do not tell traces apart: those of a trace stay.
+        if let Deletion::Service(name) = what {
+            totals.remove_service(name);
+        }
+    })?;
+    unfinished.sync(shared)?;
     unfinished.inherit_age(shared, old);
     replace(shared, alone, old, unfinished, id)
 }

@@ -17,6 +17,8 @@ pub(super) struct Layout {
     pub(super) wal: PathBuf,
     pub(super) parts: PathBuf,
     pub(super) tmp: PathBuf,
+    /// Figures of parts that have expired.
+    pub(super) figures: PathBuf,
     /// Parts that cannot be read; created when there is one.
     pub(super) quarantine: PathBuf,
     /// Created with the first snapshot.
@@ -40,6 +42,7 @@ impl Layout {
             wal: data_dir.join("wal"),
             parts: data_dir.join("parts"),
             tmp: data_dir.join("tmp"),
+            figures: data_dir.join("figures"),
             quarantine: data_dir.join("quarantine"),
             snapshots: data_dir.join("snapshots"),
             _lock: lock,
@@ -47,7 +50,7 @@ impl Layout {
         if layout.tmp.exists() {
             fs::remove_dir_all(&layout.tmp).map_err(at)?;
         }
-        for dir in [&layout.wal, &layout.parts, &layout.tmp] {
+        for dir in [&layout.wal, &layout.parts, &layout.figures, &layout.tmp] {
             fs::create_dir_all(dir).map_err(at)?;
         }
         sync_dir(data_dir).map_err(at)?;

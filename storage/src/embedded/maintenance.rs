@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
+use super::idle::Idle;
 use super::part::SharedPart;
 use super::shared::Shared;
 use super::{merge, quarantine, retention};
@@ -163,9 +164,10 @@ impl Maintenance {
 pub(super) fn run(shared: &Shared) {
     lower_priority();
     let maintenance = &shared.maintenance;
-    let mut delay = Duration::ZERO;
+    let (mut delay, mut idle) = (Duration::ZERO, Idle::new());
     while maintenance.wait(delay) {
         delay = round(shared);
+        idle.look(shared);
     }
     maintenance.remove_unused();
 }

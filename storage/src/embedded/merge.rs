@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::part::{Part, PartId, PartWriter, SharedPart};
 use super::replace::{Alone, Unfinished, replace};
 use super::shared::Shared;
-use super::{disk, part, quarantine};
+use super::{disk, figures, part, quarantine};
 use crate::QueryError;
 
 mod append;
@@ -81,6 +81,8 @@ pub(super) fn merge_next(shared: &Shared, alone: &Alone<'_>) -> Result<Outcome, 
     let throttle = Throttle::new(shared.options.merge.max_cpu_percent);
     let unfinished = Unfinished::create(shared, id)?;
     let Some(rows) = write(shared, &inputs, &unfinished, &throttle)? else { return Ok(Outcome::GaveWay) };
+    figures::merge(&shared.disk, &inputs, &unfinished.0, |_| ())?;
+    unfinished.sync(shared)?;
     unfinished.inherit_age(shared, &inputs);
     replace(shared, alone, &inputs, unfinished, id)?;
     let counters = &shared.maintenance.counters;

@@ -1,15 +1,13 @@
 //! Opening a store: recovery of what an earlier process left.
 
 use std::fs;
-use std::num::NonZero;
-use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use laneway_proto::otlp::reader::TracesRequest;
 
 use super::error::OpenError;
+use super::figures::History;
 use super::ingest::Ingest;
 use super::layout::Layout;
 use super::part::{self, Cache, Part, PartId, SharedPart};
@@ -17,7 +15,7 @@ use super::segment::Segment;
 use super::shared::{Counters, Shared, Workers};
 use super::view::{LiveSegment, View};
 use super::wal::{OsFs, WalDir, WalError, WalOptions};
-use super::{Options, maintenance, quarantine, seal};
+use super::{Options, maintenance, parallel, quarantine, seal};
 use crate::QueryError;
 
 pub(super) fn open(options: Options) -> Result<(Arc<Shared>, Workers), OpenError> {
@@ -30,6 +28,7 @@ pub(super) fn open(options: Options) -> Result<(Arc<Shared>, Workers), OpenError
     let wal = WalDir::open(OsFs, &layout.wal, wal_options)?;
     let cache = Cache::new(options.cache_bytes);
     let Opened { parts, quarantined } = open_parts(&layout, &cache)?;
+    let history = History::open_all(&layout.figures, &parts)?;
     let mut unsealed = Vec::new();
     let mut newest = parts.iter().map(|part| part.id().last_segment).max().unwrap_or_default();
     for log in wal.list()? {
@@ -43,7 +42,8 @@ pub(super) fn open(options: Options) -> Result<(Arc<Shared>, Workers), OpenError
     }
     let live = replay_all(&wal, &unsealed)?;
     let recovered_spans = live.iter().map(|segment| segment.visible_rows() as u64).sum();
-    let shared = Arc::new(Shared::new(options, layout, wal, cache, View { live, parts }, newest + 1));
+    let shared =
+        Arc::new(Shared::new(options, layout, wal, cache, View { live, parts, history }, newest + 1));
     Counters::add(&shared.counters.recovered_spans, recovered_spans);
     Counters::add(&shared.maintenance.counters.quarantined_parts, quarantined);
     quarantine::count(&shared);
@@ -60,26 +60,10 @@ pub(super) fn open(options: Options) -> Result<(Arc<Shared>, Workers), OpenError
 
 /// Replays logs, as many at a time as there are cores, and returns their segments in the same order.
 fn replay_all(wal: &WalDir, numbers: &[u64]) -> Result<Vec<Arc<LiveSegment>>, WalError> {
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let next = AtomicUsize::new(0);
-    let replay_some = || {
-        let mut segments = Vec::new();
-        while let Some(&number) = numbers.get(next.fetch_add(1, Ordering::Relaxed)) {
-            segments.push(replay(wal, number).map(|spans| Arc::new(LiveSegment::new_full(number, spans))));
-        }
-        segments
-    };
-    let replayed: Vec<_> = thread::scope(|scope| {
-        let others: Vec<_> = (1..cores.min(numbers.len())).map(|_| scope.spawn(replay_some)).collect();
-        let mut all = replay_some();
-        all.extend(
-            others.into_iter().flat_map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic))),
-        );
-        all
-    });
-    let mut segments = replayed.into_iter().collect::<Result<Vec<_>, _>>()?;
-    segments.sort_unstable_by_key(|segment| segment.number);
-    Ok(segments)
+    let others = thread::available_parallelism().map_or(0, |cores| cores.get() - 1);
+    let segment =
+        |&number: &u64| replay(wal, number).map(|spans| Arc::new(LiveSegment::replayed(number, spans)));
+    parallel::map(others, numbers, segment).into_iter().collect()
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>, OpenError> {

@@ -10,11 +10,14 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use laneway_proto::TraceId;
 
-use super::columns::{Columns, Strings};
+use super::columns::Strings;
+use super::figures::{FIGURES_FILE, FiguresFile};
 use super::quarantine::is_damage;
 use crate::QueryError;
 use crate::query::TimeRange;
@@ -22,12 +25,13 @@ use crate::query::TimeRange;
 mod cache;
 mod chunk;
 mod disk;
-mod encoding;
+pub(super) mod encoding;
 mod field;
 mod file;
 mod group;
 mod keys;
 mod links;
+mod matching;
 mod meta;
 mod names;
 mod needles;
@@ -41,6 +45,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod traces;
+mod value_filter;
 mod write;
 
 pub(super) use cache::Cache;
@@ -48,6 +53,7 @@ pub(super) use disk::{Disk, sync_dir};
 pub(super) use field::{Field, Projection};
 pub(super) use group::{Candidates, RowGroup};
 pub(super) use meta::AttributeMeta;
+pub(super) use order::order;
 #[cfg(test)]
 pub(super) use tests::read_all;
 pub(super) use write::{PartWriter, write};
@@ -55,7 +61,7 @@ pub(super) use write::{PartWriter, write};
 use encoding::byte_array;
 use file::{PartFile, decompress};
 use meta::PartMeta;
-use pages::{ColumnPages, PageMeta};
+use pages::{ColumnPages, IdPage, PageMeta};
 use traces::TraceFilter;
 
 /// Version of the part format that this code writes and reads.
@@ -118,6 +124,7 @@ pub(super) struct Part {
     index: PartFile,
     bytes: u64,
     cache: Arc<Cache>,
+    figures: Option<FiguresFile>,
     // Why it cannot be read, once that was found.
     damage: OnceLock<String>,
 }
@@ -136,13 +143,15 @@ impl Part {
         let meta = PartMeta::read(&meta_path)?;
         let (spans, index) = (PartFile::open(&dir.join(SPANS_FILE))?, PartFile::open(&dir.join(INDEX_FILE))?);
         let filter = TraceFilter::from_bytes(&index.raw_section(meta.filter)?).map_err(corrupt)?;
-        let bytes = spans.len()? + index.len()? + std::fs::metadata(&meta_path)?.len();
+        let figures = FiguresFile::open(&dir.join(FIGURES_FILE))?;
+        let figures_bytes = figures.as_ref().map_or(Ok(0), FiguresFile::bytes)?;
+        let bytes = spans.len()? + index.len()? + std::fs::metadata(&meta_path)?.len() + figures_bytes;
         let end = meta.filter.offset + meta.filter.len as u64;
         if index.len()? != end || !spans.is_whole_parquet()? {
             return Err(corrupt("a file is cut"));
         }
         let (number, cache) = (cache.new_part(), Arc::clone(cache));
-        Ok(Self { id, number, meta, filter, spans, index, bytes, cache, damage: OnceLock::new() })
+        Ok(Self { id, number, meta, filter, spans, index, bytes, cache, figures, damage: OnceLock::new() })
     }
 
     pub(super) fn id(&self) -> PartId {
@@ -164,6 +173,17 @@ impl Part {
         TimeRange { start_unix_ns: self.meta.min_start_unix_ns, end_unix_ns: self.meta.max_start_unix_ns }
     }
 
+    /// What its spans changed figures by, if that is known.
+    pub(super) fn figures(&self) -> Option<&FiguresFile> {
+        self.figures.as_ref()
+    }
+
+    /// How long ago it was sealed, or the youngest of the parts that it was merged from.
+    pub(super) fn age(&self, parts_dir: &Path) -> Duration {
+        let modified = dir_of(parts_dir, self.id).metadata().and_then(|metadata| metadata.modified());
+        modified.ok().and_then(|modified| modified.elapsed().ok()).unwrap_or_default()
+    }
+
     /// Its attribute columns, in the order of shapes.
     pub(super) fn attributes(&self) -> &[AttributeMeta] {
         &self.meta.attributes
@@ -183,27 +203,19 @@ impl Part {
         })
     }
 
-    /// Reads the projected columns of at most so many rows from a row on, all of one row group.
-    pub(super) fn chunk(
-        &self,
-        from: usize,
-        most: usize,
-        projection: &Projection,
-    ) -> Result<Columns, QueryError> {
+    /// The row group that has a row of the part, and the place of the row in it.
+    pub(super) fn row_group_at(&self, row: usize) -> Option<(RowGroup<'_>, usize)> {
         let mut start = 0;
-        for group in self.row_groups() {
-            let end = start + group.rows();
-            if from < end {
-                return group.load(from - start..(from + most).min(end) - start, projection);
-            }
-            start = end;
-        }
-        Ok(Columns::default())
+        self.row_groups().find_map(|group| {
+            let place = row.checked_sub(start)?;
+            start += group.rows();
+            (row < start).then_some((group, place))
+        })
     }
 
     /// Its row groups: trace ids ascend from one to the next.
     pub(super) fn row_groups(&self) -> impl Iterator<Item = RowGroup<'_>> {
-        (0..self.meta.row_groups.len()).map(|number| RowGroup { part: self, number })
+        (0..self.meta.row_groups.len()).map(|number| RowGroup { part: self, number, cache: &self.cache })
     }
 
     /// Whether the trace may be here; "maybe" for one absent trace in 65,536.
@@ -222,18 +234,25 @@ impl Part {
         if column.is_compressed { decompress(&content, page.decompressed_len as usize) } else { Ok(content) }
     }
 
-    /// Some bytes of a page that is not compressed. Its checksum is of all of them: it is looked at when all are read.
-    fn piece(&self, page: &PageMeta, bytes: Range<usize>) -> Result<Vec<u8>, QueryError> {
+    /// Some bytes of a page of ids. Its checksum is of all of them: the first time, all are read.
+    fn ids(
+        &self,
+        IdPage { page, was_compared }: IdPage<'_>,
+        bytes: Range<usize>,
+    ) -> Result<Vec<u8>, QueryError> {
         let len = page.len as usize;
-        if bytes == (0..len) {
-            return self.spans.read_checked(page.offset, len, page.crc32c);
-        }
         if bytes.end > len {
-            return Err(corrupt("a page is too short"));
+            return Err(corrupt("there are too few ids"));
         }
-        let mut piece = vec![0; bytes.len()];
-        self.spans.read(page.offset + bytes.start as u64, &mut piece)?;
-        Ok(piece)
+        if bytes == (0..len) || !was_compared.load(Ordering::Relaxed) {
+            let mut all = self.spans.read_checked(page.offset, len, page.crc32c)?;
+            was_compared.store(true, Ordering::Relaxed);
+            all.truncate(bytes.end);
+            return Ok(all.split_off(bytes.start));
+        }
+        let mut some = vec![0; bytes.len()];
+        self.spans.read(page.offset + bytes.start as u64, &mut some)?;
+        Ok(some)
     }
 
     fn texts(&self, column: &ColumnPages) -> Result<Strings, QueryError> {

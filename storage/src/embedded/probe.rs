@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use laneway_proto::otlp::reader::{ReadError, TracesRequest};
 
+use super::figures;
 use super::merge::{BATCH_ROWS, Batches};
-use super::part::{Cache, Disk, Part, PartId, PartWriter};
+use super::part::{self, Cache, Disk, Part, PartId, PartWriter};
 use super::segment::Segment;
 use crate::QueryError;
 
@@ -28,6 +29,11 @@ impl OpenSegment {
         self.0 = std::mem::take(&mut self.0).recycle();
     }
 
+    /// Its rows in the order of a part.
+    pub fn order(&self) -> Vec<u32> {
+        part::order(self.0.columns())
+    }
+
     /// Bytes of memory that it takes.
     pub fn memory_bytes(&self) -> usize {
         self.0.memory_bytes()
@@ -37,6 +43,26 @@ impl OpenSegment {
 impl std::fmt::Debug for OpenSegment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("OpenSegment").field("spans", &self.0.columns().len()).finish()
+    }
+}
+
+/// The figures of segments that are sealed one after another, without a store.
+#[derive(Default)]
+pub struct FiguresOfSegments(figures::State);
+
+impl FiguresOfSegments {
+    /// Derives and encodes what the spans of a segment add; returns how many bytes that are.
+    ///
+    /// # Errors
+    /// When it cannot be compressed.
+    pub fn seal(&mut self, segment: &OpenSegment, order: &[u32]) -> std::io::Result<usize> {
+        self.0.seal(segment.0.columns(), order)
+    }
+}
+
+impl std::fmt::Debug for FiguresOfSegments {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FiguresOfSegments").finish_non_exhaustive()
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) fn is_damage(error: &QueryError) -> bool {
                 io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData
             ) || error.raw_os_error() == Some(EIO)
         }
-        QueryError::Closing | QueryError::Cancelled => false,
+        QueryError::TooLarge { .. } | QueryError::Closing | QueryError::Cancelled => false,
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use parking_lot::MutexGuard;
 
+use super::figures::History;
 use super::part::{self, Part, PartId, SharedPart, sync_dir};
 use super::shared::Shared;
 use crate::QueryError;
@@ -25,6 +26,11 @@ impl Unfinished {
         }
         fs::create_dir(&dir)?;
         Ok(Self(dir))
+    }
+
+    /// Makes the names of its files durable.
+    pub(super) fn sync(&self, shared: &Shared) -> io::Result<()> {
+        shared.disk.sync_dir(&self.0)
     }
 
     /// Makes its directory as old as the youngest of the parts that it is made of: retention goes by that where a clock was wrong.
@@ -88,19 +94,30 @@ pub(super) fn replace(
     Ok(())
 }
 
-/// Removes a part, durably, and what its spans could be restored from.
-pub(super) fn remove(shared: &Shared, _: &Alone<'_>, part: &SharedPart) -> Result<(), QueryError> {
+/// Removes a part, durably, and what its spans could be restored from. Its figures are shown from then on if they were kept.
+pub(super) fn remove(
+    shared: &Shared,
+    _: &Alone<'_>,
+    part: &SharedPart,
+    kept: Option<Arc<History>>,
+) -> Result<(), QueryError> {
     // A log that sealing has not yet released would bring the spans back at the next start, when no part covers it any more.
     for log in shared.wal.list().map_err(io::Error::other)? {
         if part.id().covers_segment(log.segment) {
             shared.wal.release(log.segment).map_err(io::Error::other)?;
         }
     }
-    shared.change_view(|view| view.parts.retain(|other| other.id() != part.id()));
+    shared.change_view(|view| {
+        view.parts.retain(|other| other.id() != part.id());
+        view.history.extend(kept.clone());
+    });
     let moved = move_away(shared, part).and_then(|()| sync_dir(&shared.layout.parts));
     if let Err(error) = moved {
         // It is still there, so it must be found.
-        shared.change_view(|view| view.parts.push(Arc::clone(part)));
+        shared.change_view(|view| {
+            view.parts.push(Arc::clone(part));
+            view.history.retain(|old| !kept.as_ref().is_some_and(|kept| Arc::ptr_eq(old, kept)));
+        });
         return Err(error.into());
     }
     Ok(())

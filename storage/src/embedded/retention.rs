@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use super::disk::{self, Space};
+use super::figures;
 use super::merge::{newest_unix_ns, unix_ns};
 use super::part::SharedPart;
 use super::replace::{self, Alone};
@@ -17,6 +18,8 @@ mod tests;
 pub struct RetentionOptions {
     /// Spans that started longer ago are removed. Default: none are.
     pub max_age: Option<Duration>,
+    /// Figures of parts that were removed are kept until they are so old. Default: for ever.
+    pub figures_max_age: Option<Duration>,
     /// The oldest parts are removed while all take more bytes. Default: they are not.
     pub max_bytes: Option<u64>,
     /// The oldest parts are removed while the file system has fewer bytes free. The newest part stays. Default: 0.
@@ -35,6 +38,7 @@ struct Kept {
 /// Removes what is to be kept no longer.
 pub(super) fn sweep(shared: &Shared, alone: &Alone<'_>) {
     expire(shared, alone, &shared.options.retention, unix_ns(SystemTime::now()));
+    figures::expire(shared, shared.options.retention.figures_max_age);
 }
 
 /// The same, by these rules and at this time.
@@ -60,7 +64,9 @@ pub(super) fn expire(shared: &Shared, alone: &Alone<'_>, options: &RetentionOpti
     };
     let expired = expired(&kept, options, now_unix_ns, space);
     for (_, part) in parts.drain(..expired) {
-        if let Err(error) = replace::remove(shared, alone, &part) {
+        let removed =
+            figures::keep(shared, &part).and_then(|kept| replace::remove(shared, alone, &part, kept));
+        if let Err(error) = removed {
             tracing::warn!(part = part.id().dir_name(), %error, "an expired part cannot be removed yet");
             continue;
         }

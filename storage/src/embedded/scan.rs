@@ -202,7 +202,8 @@ fn or(result: &mut [bool], other: Vec<bool>) {
     result.iter_mut().zip(other).for_each(|(row, matches)| *row |= matches);
 }
 
-fn shredded(column: &AttributeColumn, text: &str, result: &mut [bool]) {
+/// Marks the rows that have a value in an attribute column.
+pub(super) fn shredded(column: &AttributeColumn, text: &str, result: &mut [bool]) {
     let places: Box<dyn Iterator<Item = bool>> = match &column.values {
         AttributeValues::String(values) => {
             let wanted: HashSet<u32> =

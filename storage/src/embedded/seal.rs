@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::figures;
 use super::part::{self, Part, PartId};
 use super::replace::Unfinished;
 use super::shared::Shared;
@@ -48,9 +49,13 @@ fn prepare_spare_log(shared: &Shared) {
 /// crash after it leaves a log that is released at the next start.
 fn seal(shared: &Shared, segment: &LiveSegment) -> Result<(), QueryError> {
     let id = PartId::of_segment(segment.number);
-    let part =
-        if segment.visible_rows() == 0 { None } else { Some(Arc::new(write_part(shared, segment, id)?)) };
-    shared.change_view(|view| {
+    let (part, derived) = if segment.visible_rows() == 0 {
+        (None, None)
+    } else {
+        let (part, derived) = write_part(shared, segment, id)?;
+        (Some(Arc::new(part)), Some(derived))
+    };
+    shared.derivation.commit(shared, derived, |view| {
         view.live.retain(|live| live.number != segment.number);
         view.parts.extend(part);
     });
@@ -80,8 +85,16 @@ pub(super) fn seal_open(shared: &Shared) -> Result<(), AdminError> {
     Err(AdminError::Unavailable("the open segments could not be sealed in time; the log says why".to_owned()))
 }
 
-fn write_part(shared: &Shared, segment: &LiveSegment, id: PartId) -> Result<Part, QueryError> {
+fn write_part(
+    shared: &Shared,
+    segment: &LiveSegment,
+    id: PartId,
+) -> Result<(Part, figures::Derived), QueryError> {
     let unfinished = Unfinished::create(shared, id)?;
-    part::write(&shared.disk, segment.spans.read().columns(), &unfinished.0)?;
-    unfinished.commit(shared, id)
+    let spans = segment.spans.read();
+    let order = part::order(spans.columns());
+    let derived = shared.derivation.derive(shared, spans.columns(), &order)?;
+    derived.write(&shared.disk, &unfinished.0)?;
+    part::write(&shared.disk, spans.columns(), &order, &unfinished.0)?;
+    Ok((unfinished.commit(shared, id)?, derived))
 }

@@ -1,41 +1,51 @@
 //! Answering the query model from a snapshot.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashSet;
 use laneway_proto::Lane;
 use laneway_proto::TraceId;
+use parking_lot::Mutex;
 
 use super::columns::{Columns, resource};
 use super::part::{Field, Projection};
-use super::view::Snapshot;
+use super::view::{Snapshot, Source};
 use crate::QueryError;
 use crate::model::{Resource, SpanKind, StatusCode, Trace, is_entry};
 use crate::query::{OperationSummary, Red, ServiceSummary, TimeRange, TracePage, TraceQuery, TraceSummary};
 
 mod best_first;
+mod budget;
 mod names;
+mod seen;
 mod work;
 
+pub(super) use budget::Taken;
 pub(super) use names::{operation_names, service_names};
 pub(super) use work::Work;
 
 use best_first::BestFirst;
+use seen::Seen;
 
 /// All spans of a trace.
-pub(super) fn trace(snapshot: &Snapshot, trace_id: TraceId) -> Result<Option<Trace>, QueryError> {
-    Ok(Trace::new(snapshot.spans_of_trace(trace_id, &Projection::all())?))
+pub(super) fn trace(
+    snapshot: &Snapshot,
+    trace_id: TraceId,
+    work: &Work,
+) -> Result<Option<Trace>, QueryError> {
+    let mut taken = work.take(0)?;
+    Ok(Trace::new(snapshot.spans_of_trace(trace_id, &Projection::all(), work, &mut taken)?))
 }
 
 /// A page of matching traces.
 pub(super) fn search(snapshot: &Snapshot, query: &TraceQuery, work: &Work) -> Result<TracePage, QueryError> {
-    let mut places = BestFirst::new(snapshot, query);
+    let mut places = BestFirst::new(snapshot, query, work)?;
     let mut given = HashSet::new();
     let mut page = TracePage { traces: Vec::new(), next: None };
     let mut last = None;
-    while let Some(place) = places.next(work)? {
+    while let Some(place) = places.next()? {
         // Its newest matching span came first; others match elsewhere.
         if !given.insert(place.trace_id) {
             continue;
@@ -43,7 +53,9 @@ pub(super) fn search(snapshot: &Snapshot, query: &TraceQuery, work: &Work) -> Re
         // With a cursor, what lies before it is not looked at: a trace with a newer matching span was on an earlier page, and only
         // the whole trace can tell.
         let projection = if query.cursor.is_some() { Projection::all() } else { summary_projection() };
-        let Some(trace) = Trace::new(snapshot.spans_of_trace(place.trace_id, &projection)?) else { continue };
+        let mut taken = work.take(0)?;
+        let spans = snapshot.spans_of_trace(place.trace_id, &projection, work, &mut taken)?;
+        let Some(trace) = Trace::new(spans) else { continue };
         if query.cursor.is_some() && newest_match(&trace, query) != Some(place.start_unix_ns) {
             continue;
         }
@@ -151,9 +163,9 @@ fn each_group<K: Hash + Eq + Copy>(
     range: TimeRange,
     work: &Work,
     fields: &[Field],
-    is_wanted: impl Fn(&Resource) -> bool,
-    key: impl Fn(&Columns, usize) -> K,
-    mut visit: impl FnMut(&Columns, &Resource, K, &Red),
+    is_wanted: impl Fn(&Resource) -> bool + Sync,
+    key: impl Fn(&Columns, usize) -> K + Sync,
+    visit: impl FnMut(&Columns, &Resource, K, &Red) + Send,
 ) -> Result<(), QueryError> {
     let always = [
         Field::TraceId,
@@ -165,29 +177,58 @@ fn each_group<K: Hash + Eq + Copy>(
         Field::Resource,
     ];
     let projection = Projection::of(always.into_iter().chain(fields.iter().copied()));
-    let hasher = RandomState::default();
-    let mut seen = HashSet::new();
-    for (_, source) in snapshot.sources(range) {
-        work.go_on()?;
-        source.read(&projection, |columns, rows| {
+    let (seen, visit) = (Seen::new(work)?, Mutex::new(visit));
+    let sources: Vec<_> = snapshot.sources(range).collect();
+    work.map(&sources, |(_, source)| {
+        source.read(&projection, work, |columns, rows| {
             let values = &columns.resource.values;
             let resources =
                 values.ids().map(|id| resource(values.get(id)).unwrap_or_default()).collect::<Vec<_>>();
             let wanted = resources.iter().map(&is_wanted).collect::<Vec<_>>();
-            let mut groups = HashMap::<(u32, K), Red, RandomState>::default();
-            for row in (0..rows).filter(|&row| range.contains(columns.start_unix_ns[row])) {
-                let resource = columns.resource.ids[row];
-                let identity = (columns.trace_id[row], columns.span_id[row], columns.start_unix_ns[row]);
-                if wanted[resource as usize] && seen.insert(hasher.hash_one(identity)) {
-                    let is_error = columns.status[row] == StatusCode::Error.to_otlp();
-                    let red = groups.entry((resource, key(columns, row))).or_default();
-                    red.record(columns.clamped_duration_ns(row), is_error);
+            let is_counted = |row: &usize| {
+                range.contains(columns.start_unix_ns[*row]) && wanted[columns.resource.ids[*row] as usize]
+            };
+            let identity =
+                |row: usize| (columns.trace_id[row], columns.span_id[row], columns.start_unix_ns[row]);
+            let counted = (0..rows).filter(is_counted);
+            let new = match source {
+                // A part has a span once. Of most traces no other part has any, and their spans need not be remembered.
+                Source::Group(group) => {
+                    let (elsewhere, mut here) =
+                        split(columns, counted, |id| snapshot.may_be_elsewhere(group.part().id(), id));
+                    here.extend(seen.new_of(elsewhere.into_iter().map(|row| (row, identity(row))))?);
+                    here
                 }
+                Source::Live(_) => seen.new_of(counted.map(|row| (row, identity(row))))?,
+            };
+            let mut groups = HashMap::<(u32, K), Red, RandomState>::default();
+            for row in new {
+                let is_error = columns.status[row] == StatusCode::Error.to_otlp();
+                let red = groups.entry((columns.resource.ids[row], key(columns, row))).or_default();
+                red.record(columns.clamped_duration_ns(row), is_error);
             }
+            let mut visit = visit.lock();
             for ((resource, key), red) in &groups {
                 visit(columns, &resources[*resource as usize], *key, red);
             }
-        })?;
-    }
+            Ok(())
+        })?
+    })?;
     Ok(())
+}
+
+/// The rows of traces that meet a condition, and the others. It is asked once where the rows of a trace stand together.
+fn split(
+    columns: &Columns,
+    rows: impl Iterator<Item = usize>,
+    condition: impl Fn(TraceId) -> bool,
+) -> (Vec<usize>, Vec<usize>) {
+    let (mut last, mut meets) = (None, false);
+    rows.partition(|&row| {
+        let trace_id = columns.trace_id(row);
+        if trace_id != last {
+            (last, meets) = (trace_id, trace_id.is_none_or(&condition));
+        }
+        meets
+    })
 }

@@ -10,8 +10,10 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use tokio::sync::oneshot;
 
 use super::Options;
+use super::figures::{ByBytes, Derivation, FiguresCache};
 use super::layout::Layout;
 use super::maintenance::Maintenance;
+use super::parallel::Helpers;
 use super::part::{Cache, Disk, SharedPart};
 use super::segment::Segment;
 use super::view::{LiveSegment, View};
@@ -20,6 +22,10 @@ use crate::store::{Accepted, AppendError, IngestRequest, StoreStats};
 
 /// What a sender is told to wait when the store is over its memory budget: a few group commits.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// Decoded figures are kept in so many bytes, and about so many pieces.
+const FIGURES_CACHE_BYTES: u64 = 16 << 20;
+const FIGURES_CACHE_ENTRIES: usize = 256;
 
 /// A request on its way to the log.
 #[derive(Debug)]
@@ -37,6 +43,10 @@ pub(super) struct Shared {
     pub(super) disk: Disk,
     /// Of all parts.
     pub(super) cache: Arc<Cache>,
+    /// Of figures.
+    pub(super) figures_cache: FiguresCache,
+    pub(super) derivation: Derivation,
+    pub(super) query_helpers: Arc<Helpers>,
     pub(super) counters: Counters,
     pub(super) maintenance: Maintenance,
     view: RwLock<Arc<View>>,
@@ -116,11 +126,14 @@ impl Shared {
         let threads = 0..options.ingest_threads.max(1);
         let jobs = threads.clone().map(|_| VecDeque::new()).collect();
         Self {
+            query_helpers: Arc::new(Helpers::new(options.query_helpers)),
+            derivation: Derivation::new(&options.topology),
             options,
             layout,
             wal,
             disk: Disk::default(),
             cache,
+            figures_cache: FiguresCache::with_weighter(FIGURES_CACHE_ENTRIES, FIGURES_CACHE_BYTES, ByBytes),
             counters: Counters::default(),
             maintenance: Maintenance::default(),
             view: RwLock::new(Arc::new(view)),
@@ -272,10 +285,10 @@ impl Shared {
         }
     }
 
-    /// Keeps the memory of a sealed segment for a coming one, unless a query still reads it, or it was sealed for its age:
-    /// then few spans come, and memory is better given back.
+    /// Keeps the memory of a sealed segment for a coming one, unless a query still reads it, or it was sealed for its age or after a
+    /// restart: then few spans come, or nobody knows, and memory is better given back.
     pub(super) fn recycle(&self, segment: Arc<LiveSegment>) {
-        let Some(segment) = Arc::into_inner(segment) else { return };
+        let Some(segment) = Arc::into_inner(segment).filter(|segment| !segment.is_replayed) else { return };
         let segment = segment.spans.into_inner();
         let Options { segment_max_spans, segment_max_bytes, .. } = self.options;
         let was_full = segment.columns().len() >= segment_max_spans / 2
@@ -295,6 +308,11 @@ impl Shared {
     pub(super) fn spare_segment(&self) -> Segment {
         let spare = self.spare_segments.lock().pop();
         spare.unwrap_or_else(|| Segment::with_capacity(self.options.segment_max_spans))
+    }
+
+    /// Gives the memory of spare segments back.
+    pub(super) fn drop_spare_segments(&self) {
+        self.spare_segments.lock().clear();
     }
 
     /// Waits until at most `most` segments wait to be sealed; `false` when the store closes instead.

@@ -57,6 +57,7 @@ fn write(shared: &Shared, dir: &Path) -> io::Result<()> {
         link_files(&part::dir_of(&shared.layout.parts, part.id()), &parts.join(name))?;
     }
     sync_dir(&parts)?;
+    link_files(&shared.layout.figures, &dir.join("figures"))?;
     sync_dir(dir)
 }
 
@@ -118,6 +119,7 @@ pub fn copy_snapshot(from: &Path, to: &Path) -> io::Result<()> {
         link_files(&entry.path(), &parts.join(entry.file_name()))?;
     }
     sync_dir(&parts)?;
+    link_files(&from.join("figures"), &to.join("figures"))?;
     // Last, so that what is not complete is no data directory.
     link(&from.join(FORMAT_FILE), &to.join(FORMAT_FILE))?;
     sync_dir(to)

@@ -22,8 +22,9 @@ mod faults;
 mod fixture;
 pub(super) mod lifecycle;
 mod model;
+mod queries;
 
-fn options(dir: &Path) -> Options {
+pub(super) fn options(dir: &Path) -> Options {
     Options { segment_max_spans: 12, wal_spare_bytes: 64 * 1024, ingest_threads: 1, ..Options::new(dir) }
 }
 
@@ -31,7 +32,7 @@ fn request(spans: &[Span]) -> IngestRequest {
     IngestRequest { body: to_otlp::traces_data(spans).into(), compressed: None, connection: 0 }
 }
 
-async fn append(store: &EmbeddedStore, spans: &[Span]) -> Accepted {
+pub(super) async fn append(store: &EmbeddedStore, spans: &[Span]) -> Accepted {
     store.append(request(spans)).await.unwrap()
 }
 

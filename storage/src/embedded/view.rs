@@ -7,7 +7,9 @@ use laneway_proto::TraceId;
 use parking_lot::{Mutex, RwLock};
 
 use super::columns::{Columns, SpanReader};
-use super::part::{Projection, RowGroup, SharedPart};
+use super::figures::History;
+use super::part::{PartId, Projection, RowGroup, SharedPart};
+use super::search::{Taken, Work};
 use super::segment::Segment;
 use super::trace_rows::TraceRows;
 use crate::QueryError;
@@ -25,18 +27,27 @@ pub(super) struct LiveSegment {
     traces: Mutex<TraceRows>,
     // Whether an ingest thread may append to it.
     open: AtomicBool,
+    /// Whether it was restored from its log.
+    pub(super) is_replayed: bool,
 }
 
 impl LiveSegment {
     /// A segment to append to.
     pub(super) fn new_open(number: u64, spans: Segment) -> Self {
-        Self { open: true.into(), ..Self::new_full(number, spans) }
+        Self { open: true.into(), is_replayed: false, ..Self::replayed(number, spans) }
     }
 
-    /// A segment whose spans are durable, and to which none is added.
-    pub(super) fn new_full(number: u64, spans: Segment) -> Self {
+    /// A segment that was restored from its log. Its spans are durable, and none is added.
+    pub(super) fn replayed(number: u64, spans: Segment) -> Self {
         let visible = spans.columns().len().into();
-        Self { number, spans: RwLock::new(spans), visible, open: false.into(), traces: Mutex::default() }
+        Self {
+            number,
+            spans: RwLock::new(spans),
+            visible,
+            traces: Mutex::default(),
+            open: false.into(),
+            is_replayed: true,
+        }
     }
 
     /// Whether spans may yet be added; otherwise it waits to be sealed.
@@ -74,6 +85,8 @@ pub(super) struct View {
     /// In ascending order of their numbers. Every ingest thread has an open one; the others wait to be sealed.
     pub(super) live: Vec<Arc<LiveSegment>>,
     pub(super) parts: Vec<SharedPart>,
+    /// Figures of parts that have expired.
+    pub(super) history: Vec<Arc<History>>,
 }
 
 /// A [`View`] that does not grow while a query works on it.
@@ -132,25 +145,40 @@ impl Snapshot {
         live.chain(groups).filter(move |(bounds, _)| bounds.overlaps(&range))
     }
 
-    /// All spans of a trace with at least the projected fields, in no order, maybe more than once.
+    /// Whether spans of a trace may be in a segment, or in another part than this one.
+    pub(super) fn may_be_elsewhere(&self, part: PartId, trace_id: TraceId) -> bool {
+        let mut parts = self.parts.iter().filter(|other| other.id() != part);
+        parts.any(|other| other.may_have(trace_id))
+            || self.live.iter().any(|live| {
+                live.segment
+                    .read(live.rows, |columns, traces| traces.rows(columns, trace_id).next().is_some())
+            })
+    }
+
+    /// All spans of a trace with at least the projected fields, in no order, maybe more than once. Their memory is taken from the
+    /// budget for as long as `taken` lives.
     pub(super) fn spans_of_trace(
         &self,
         trace_id: TraceId,
         projection: &Projection,
+        work: &Work,
+        taken: &mut Taken<'_>,
     ) -> Result<Vec<Span>, QueryError> {
         let mut spans = Vec::new();
         for live in &self.live {
             live.segment.read(live.rows, |columns, traces| {
                 let rows = traces.rows(columns, trace_id).filter(|&row| row < live.rows);
-                read_spans(columns, projection, rows, &mut spans)
+                read_spans(columns, projection, rows, &mut spans, taken)
             })?;
         }
         for part in self.parts.iter().filter(|part| part.may_have(trace_id)) {
             for group in part.row_groups().filter(|group| group.may_have(trace_id)) {
+                work.go_on()?;
                 let rows = group.rows_of_trace(trace_id)?;
                 if !rows.is_empty() {
+                    let _columns = work.take(group.load_bytes(&rows, projection)?)?;
                     let columns = group.load(rows, projection)?;
-                    read_spans(&columns, projection, 0..columns.len(), &mut spans)?;
+                    read_spans(&columns, projection, 0..columns.len(), &mut spans, taken)?;
                 }
             }
         }
@@ -163,11 +191,16 @@ impl Source<'_> {
     pub(super) fn read<T>(
         &self,
         projection: &Projection,
+        work: &Work,
         visit: impl FnOnce(&Columns, usize) -> T,
     ) -> Result<T, QueryError> {
         Ok(match self {
             Self::Live(live) => visit(live.segment.spans.read().columns(), live.rows),
-            Self::Group(group) => visit(&group.load(0..group.rows(), projection)?, group.rows()),
+            Self::Group(group) => {
+                let rows = 0..group.rows();
+                let _columns = work.take(group.load_bytes(&rows, projection)?)?;
+                visit(&group.load(rows, projection)?, group.rows())
+            }
         })
     }
 }
@@ -177,12 +210,15 @@ fn read_spans(
     projection: &Projection,
     rows: impl Iterator<Item = usize>,
     spans: &mut Vec<Span>,
+    taken: &mut Taken<'_>,
 ) -> Result<(), QueryError> {
     let mut rows = rows.peekable();
     if rows.peek().is_some() {
         let mut reader = SpanReader::new(columns, projection);
         for row in rows {
-            spans.push(reader.span(row)?);
+            let span = reader.span(row)?;
+            taken.more(span.memory_bytes())?;
+            spans.push(span);
         }
     }
     Ok(())

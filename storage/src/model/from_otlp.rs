@@ -73,7 +73,7 @@ fn span(
         kind: SpanKind::from_otlp(span.kind),
         start_unix_ns: span.start_time_unix_nano,
         end_unix_ns: span.end_time_unix_nano,
-        lane: lane(&attributes),
+        lane: named_lane(&attributes).unwrap_or_default(),
         attributes,
         dropped_attributes_count: span.dropped_attributes_count,
         events,
@@ -87,12 +87,9 @@ fn span(
     }))
 }
 
-/// The lane that attributes name: the first of [`LANE_ATTRIBUTES`] with a lane name as its value, else the baseline.
-pub(crate) fn lane(attributes: &[KeyValue]) -> Lane {
-    LANE_ATTRIBUTES
-        .iter()
-        .find_map(|key| Lane::new(super::attribute(attributes, key)?.as_str()?).ok())
-        .unwrap_or_default()
+/// The lane that attributes name: the first of [`LANE_ATTRIBUTES`] with a lane name as its value.
+pub(crate) fn named_lane(attributes: &[KeyValue]) -> Option<Lane> {
+    LANE_ATTRIBUTES.iter().find_map(|key| Lane::new(super::attribute(attributes, key)?.as_str()?).ok())
 }
 
 /// Attributes, in order.

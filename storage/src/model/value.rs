@@ -95,3 +95,23 @@ impl Value {
 pub fn attribute<'a>(attributes: &'a [KeyValue], key: &str) -> Option<&'a Value> {
     attributes.iter().find(|attribute| attribute.key == key).map(|attribute| &attribute.value)
 }
+
+/// Bytes of memory that attributes take.
+pub(super) fn memory_bytes(attributes: &[KeyValue]) -> usize {
+    attributes
+        .iter()
+        .map(|attribute| size_of::<KeyValue>() + attribute.key.len() + attribute.value.heap_bytes())
+        .sum()
+}
+
+impl Value {
+    fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Empty | Self::Bool(_) | Self::Int(_) | Self::Double(_) => 0,
+            Self::String(text) => text.len(),
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Array(values) => values.iter().map(|value| size_of::<Self>() + value.heap_bytes()).sum(),
+            Self::KvList(entries) => memory_bytes(entries),
+        }
+    }
+}

@@ -63,7 +63,7 @@ pub(crate) fn span() -> impl Strategy<Value = Span> {
                 kind,
                 start_unix_ns,
                 end_unix_ns: start_unix_ns.wrapping_add_signed(duration * 1_000),
-                lane: from_otlp::lane(&attributes),
+                lane: from_otlp::named_lane(&attributes).unwrap_or_default(),
                 attributes,
                 dropped_attributes_count: dropped.0,
                 events,

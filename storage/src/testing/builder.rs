@@ -105,6 +105,12 @@ impl SpanBuilder {
         self
     }
 
+    /// Its W3C tracestate.
+    pub fn trace_state(mut self, tracestate: &str) -> Self {
+        self.span.trace_state = tracestate.to_owned();
+        self
+    }
+
     /// When it starts, in nanoseconds since the Unix epoch. Its duration stays.
     pub fn start(mut self, unix_ns: u64) -> Self {
         let duration_ns = self.span.duration_ns();

@@ -12,6 +12,7 @@ use crate::query::{
     OperationSummary, ServiceSummary, TimeRange, TraceCursor, TracePage, TraceQuery, TraceSummary,
     summarise_operations, summarise_services,
 };
+use crate::topology::{Figures, FiguresQuery, figures_of};
 use crate::{
     Accepted, AdminError, AppendError, Deletion, Health, IngestRequest, QueryError, Store, StoreStats,
 };
@@ -164,6 +165,10 @@ impl Store for MemoryStore {
         let of_service = spans.iter().filter(|span| span.service_name() == service);
         let names: BTreeSet<&str> = of_service.map(|span| span.name.as_str()).collect();
         Ok(names.into_iter().map(str::to_owned).collect())
+    }
+
+    async fn figures(&self, query: FiguresQuery) -> Result<Figures, QueryError> {
+        Ok(figures_of(&self.spans()?, query.resolution()).answer(&query))
     }
 
     fn health(&self) -> Health {

@@ -20,6 +20,7 @@ async fn each_failure_has_a_status_in_each_dialect() {
         (Broken::Hangs, 504, "no answer within 20 ms"),
         (Broken::Corrupt, 500, "stored data could not be read"),
         (Broken::Closing, 503, "the store is closing"),
+        (Broken::TooLarge, 400, "the query takes more than the 1000 bytes of memory that one may have"),
     ] {
         let client = broken(store);
         let native = client.get("/api/v1/services").await.error();

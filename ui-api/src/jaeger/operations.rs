@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use laneway_storage::model::SpanKind;
-use laneway_storage::query::{OperationSummary, TimeRange};
+use laneway_storage::query::TimeRange;
 use utoipa::IntoParams;
 
 use super::answer::{Answer, Envelope, JaegerError, JaegerErrors};
@@ -12,6 +12,7 @@ use super::model::Operation;
 use super::params::service_required;
 use crate::api::Api;
 use crate::error::ApiError;
+use crate::figures::{self, red_figures};
 use crate::params::{Given, Segment};
 
 /// The names of a service's operations, of any kind.
@@ -47,16 +48,14 @@ pub(crate) async fn operations(
 ) -> Result<Answer<Vec<Operation>>, JaegerError> {
     let service = given.first("service").ok_or_else(service_required)?;
     let kind = given.first("spanKind");
-    let operations = api.store.operations(service, TimeRange::ALL).await?;
-    let wanted =
-        operations.into_iter().map(operation).filter(|one| kind.is_none_or(|kind| one.span_kind == kind));
+    let figures = api.store.figures(red_figures(TimeRange::ALL, Some(service.to_owned()))).await?;
+    let operations = figures::operations(&figures).into_keys().map(|(name, kind)| Operation {
+        name: name.to_owned(),
+        span_kind: match kind {
+            SpanKind::Unspecified => "",
+            kind => kind.as_str(),
+        },
+    });
+    let wanted = operations.filter(|one| kind.is_none_or(|kind| one.span_kind == kind));
     Ok(Answer::counted(&given, wanted.collect()))
-}
-
-fn operation(summary: OperationSummary) -> Operation {
-    let span_kind = match summary.kind {
-        SpanKind::Unspecified => "",
-        kind => kind.as_str(),
-    };
-    Operation { name: summary.name, span_kind }
 }

@@ -100,7 +100,7 @@ fn range_hint(start: Option<u64>, end: Option<u64>) -> Option<TimeRange> {
     (start_unix_ns <= end_unix_ns).then_some(TimeRange { start_unix_ns, end_unix_ns })
 }
 
-fn unable_to_parse(name: &str, problem: impl std::fmt::Display) -> JaegerError {
+pub(super) fn unable_to_parse(name: &str, problem: impl std::fmt::Display) -> JaegerError {
     JaegerError::bad_request(format!("unable to parse param '{name}': {problem}"))
 }
 
@@ -128,13 +128,30 @@ fn limit(given: &Given) -> Result<usize, JaegerError> {
 }
 
 fn view(given: &Given) -> Result<View, JaegerError> {
-    match given.first("raw") {
-        None | Some("0" | "f" | "F" | "false" | "False" | "FALSE") => Ok(View::Adjusted),
-        Some("1" | "t" | "T" | "true" | "True" | "TRUE") => Ok(View::Raw),
+    bool_of(given, "raw").map(|raw| if raw { View::Raw } else { View::Adjusted })
+}
+
+/// A switch, off by default.
+pub(super) fn bool_of(given: &Given, name: &str) -> Result<bool, JaegerError> {
+    match given.first(name) {
+        None | Some("0" | "f" | "F" | "false" | "False" | "FALSE") => Ok(false),
+        Some("1" | "t" | "T" | "true" | "True" | "TRUE") => Ok(true),
         Some(text) => {
-            Err(unable_to_parse("raw", format!("strconv.ParseBool: parsing {text:?}: invalid syntax")))
+            Err(unable_to_parse(name, format!("strconv.ParseBool: parsing {text:?}: invalid syntax")))
         }
     }
+}
+
+/// An integer number of milliseconds, as nanoseconds; a negative one is none at all.
+pub(super) fn millis_ns(given: &Given, name: &str) -> Result<Option<u64>, JaegerError> {
+    let Some(text) = given.first(name) else { return Ok(None) };
+    let millis = go_integer::<i64>(text).map_err(|problem| unable_to_parse(name, problem))?;
+    Ok(Some(u64::try_from(millis).unwrap_or(0).saturating_mul(1_000_000)))
+}
+
+/// Where a range ends, in nanoseconds since the Unix epoch: by default now.
+pub(super) fn end_ns(given: &Given) -> Result<u64, JaegerError> {
+    Ok(millis_ns(given, "endTs")?.unwrap_or(given.now_unix_ns))
 }
 
 fn trace_ids(given: &Given) -> Result<Vec<TraceId>, JaegerError> {

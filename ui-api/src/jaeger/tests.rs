@@ -7,6 +7,7 @@ use laneway_storage::testing::{SpanBuilder, attribute, span};
 use crate::testing::{Client, client};
 
 mod fixtures;
+mod monitor;
 
 const MS: u64 = 1_000_000;
 
@@ -213,7 +214,16 @@ async fn errors_are_jaegers() {
         "traces/dead",
         "traces/0",
         "services/%FF/operations",
-        "dependencies",
+        "dependencies?endTs=noon",
+        "dependencies?lookback=1h",
+        "metrics",
+        "metrics/calls",
+        "metrics/calls?service=x&groupByOperation=foo",
+        "metrics/calls?service=x&spanKind=foo",
+        "metrics/calls?service=x&step=1&lookback=86400000",
+        "metrics/latencies?service=x",
+        "metrics/latencies?service=x&quantile=foo",
+        "metrics/latencies?service=x&quantile=1.5",
     ] {
         let (status, message) = client.get(&format!("/api/{}", encoded(path))).await.jaeger_error();
         report += &format!("{path}\n  {status} {message}\n");

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use laneway_storage::query::OperationSummary;
+use laneway_storage::model::SpanKind;
+use laneway_storage::query::Red;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::RedBody;
 use crate::api::Api;
+use crate::compute::compute;
 use crate::error::{ApiError, QueryErrors};
+use crate::figures::{self, RedBody, red_figures};
 use crate::params::{Query, Range, Segment};
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -30,12 +32,6 @@ struct Operation {
     red: RedBody,
 }
 
-impl From<&OperationSummary> for Operation {
-    fn from(summary: &OperationSummary) -> Self {
-        Self { name: summary.name.clone(), kind: summary.kind.as_str(), red: (&summary.red).into() }
-    }
-}
-
 /// The operations of a service within the range.
 #[utoipa::path(get, path = "/api/v1/services/{service}/operations", tag = "traces",
     params(("service" = String, Path, description = "Name of the service, percent-encoded."), Range),
@@ -45,6 +41,15 @@ pub(crate) async fn operations(
     Segment(service): Segment,
     Query((range, ())): Query<(Range, ())>,
 ) -> Result<Json<Operations>, ApiError> {
-    let summaries = api.store.operations(&service, range.as_time_range()).await?;
-    Ok(Json(Operations { operations: summaries.iter().map(Operation::from).collect() }))
+    let figures = api.store.figures(red_figures(range.as_time_range(), Some(service))).await?;
+    let operation = |((name, kind), red): ((&str, SpanKind), Red)| Operation {
+        name: name.to_owned(),
+        kind: kind.as_str(),
+        red: (&red).into(),
+    };
+    compute(move || {
+        let operations = figures::operations(&figures).into_iter().map(operation).collect();
+        Json(Operations { operations })
+    })
+    .await
 }

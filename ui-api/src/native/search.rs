@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use laneway_proto::Lane;
 use laneway_storage::model::StatusCode;
 use laneway_storage::query::{SpanFilter, TraceCursor, TraceQuery, TraceSummary};
 use serde::Serialize;
@@ -12,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::api::Api;
 use crate::error::{ApiError, QueryErrors};
-use crate::params::{FromQuery, Given, Query, Range, duration};
+use crate::params::{self, FromQuery, Given, Query, Range, duration};
 use crate::tags::tag_filter;
 
 const DEFAULT_LIMIT: usize = 20;
@@ -80,7 +79,11 @@ impl FromQuery for Search {
                 hint: "search by service, operation, lane, status, minDuration, maxDuration and tag",
             });
         }
-        Ok(Self { filter: filter(given)?, limit: limit(given)?, cursor: cursor(given)? })
+        Ok(Self {
+            filter: filter(given)?,
+            limit: params::limit(given, DEFAULT_LIMIT, MAX_LIMIT, "page with 'cursor'")?,
+            cursor: cursor(given)?,
+        })
     }
 }
 
@@ -88,12 +91,7 @@ fn filter(given: &Given) -> Result<SpanFilter, ApiError> {
     let mut filters = Vec::new();
     filters.extend(given.one("service")?.map(|name| SpanFilter::Service(name.to_owned())));
     filters.extend(given.one("operation")?.map(|name| SpanFilter::Operation(name.to_owned())));
-    if let Some(name) = given.one("lane")? {
-        let lane = Lane::new(name).map_err(|problem| {
-            ApiError::bad("lane", problem.to_string(), format!("the baseline is '{}'", Lane::BASE))
-        })?;
-        filters.push(SpanFilter::Lane(lane));
-    }
+    filters.extend(params::lane(given, "lane")?.map(SpanFilter::Lane));
     if let Some(name) = given.one("status")? {
         let status = StatusCode::from_name(name)
             .ok_or_else(|| ApiError::bad("status", "not a status", "ok, error or unset"))?;
@@ -122,13 +120,6 @@ fn duration_ns(given: &Given, name: &'static str) -> Result<Option<u64>, ApiErro
         Ok(None) => Err(ApiError::bad(name, "is negative", duration::HINT)),
         Err(problem) => Err(ApiError::bad(name, problem.to_string(), duration::HINT)),
     }
-}
-
-fn limit(given: &Given) -> Result<usize, ApiError> {
-    let Some(text) = given.one("limit")? else { return Ok(DEFAULT_LIMIT) };
-    text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or_else(|| {
-        ApiError::bad("limit", format!("not an integer from 1 to {MAX_LIMIT}"), "page with 'cursor'")
-    })
 }
 
 fn cursor(given: &Given) -> Result<Option<TraceCursor>, ApiError> {

@@ -1,16 +1,21 @@
 //! `GET /api/v1/services`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use laneway_storage::query::ServiceSummary;
+use laneway_proto::Lane;
+use laneway_storage::query::Red;
+use laneway_storage::topology::Figures;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::RedBody;
+use super::graph::names;
 use crate::api::Api;
+use crate::compute::compute;
 use crate::error::{ApiError, QueryErrors};
+use crate::figures::{RedBody, red_figures};
 use crate::params::{Query, Range};
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -31,14 +36,31 @@ struct Service {
     red: RedBody,
 }
 
-impl From<&ServiceSummary> for Service {
-    fn from(summary: &ServiceSummary) -> Self {
-        Self {
-            name: summary.name.clone(),
-            lanes: summary.lanes.iter().map(ToString::to_string).collect(),
-            instances: summary.instances,
-            red: (&summary.red).into(),
+#[derive(Debug, Default)]
+struct Sums {
+    lanes: BTreeSet<Lane>,
+    instances: BTreeSet<Arc<str>>,
+    red: Red,
+}
+
+impl Services {
+    fn of(figures: &Figures) -> Self {
+        let mut services = BTreeMap::<&str, Sums>::new();
+        for ((key, _), red) in &figures.red {
+            let service = services.entry(&key.service).or_default();
+            service.lanes.insert(key.lane.clone());
+            service.instances.insert(Arc::clone(&key.instance));
+            if key.is_entry {
+                service.red.add(key.status, red);
+            }
         }
+        let service = |(name, sums): (&str, Sums)| Service {
+            name: name.to_owned(),
+            lanes: names(&sums.lanes),
+            instances: sums.instances.len(),
+            red: (&sums.red).into(),
+        };
+        Self { services: services.into_iter().map(service).collect() }
     }
 }
 
@@ -49,6 +71,6 @@ pub(crate) async fn services(
     State(api): State<Arc<Api>>,
     Query((range, ())): Query<(Range, ())>,
 ) -> Result<Json<Services>, ApiError> {
-    let summaries = api.store.services(range.as_time_range()).await?;
-    Ok(Json(Services { services: summaries.iter().map(Service::from).collect() }))
+    let figures = api.store.figures(red_figures(range.as_time_range(), None)).await?;
+    compute(move || Json(Services::of(&figures))).await
 }

@@ -145,7 +145,17 @@ async fn bad_parameters_are_named() {
 #[tokio::test]
 async fn every_route_refuses_parameters_that_it_does_not_know() {
     let client = client(shop());
-    for path in ["services", "services/web/operations", "traces", "traces/a1a1a1a1a1a1a1a1"] {
+    for path in [
+        "services",
+        "services/web/operations",
+        "traces",
+        "traces/a1a1a1a1a1a1a1a1",
+        "topology",
+        "red",
+        "lanes",
+        "lanes/base",
+        "lanes/grey-v2/compare",
+    ] {
         let (status, code, message, _) = client.get(&format!("/api/v1/{path}?lmit=5")).await.error();
         assert_eq!(
             (status, code.as_str(), message.as_str()),

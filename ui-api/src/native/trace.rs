@@ -14,6 +14,22 @@ use crate::compute::compute;
 use crate::error::{ApiError, ErrorBody, QueryErrors};
 use crate::params::{Query, Segment, trace_id};
 
+mod hops;
+#[cfg(test)]
+mod tests;
+
+use hops::{Explanation, presence_during};
+
+/// OTLP's `TracesData`, and what Laneway derived of it.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes; is never built")]
+pub(crate) struct TraceJson {
+    /// As OTLP defines it.
+    resource_spans: Vec<serde_json::Value>,
+    laneway: Explanation,
+}
+
 /// Bytes of protobuf.
 #[derive(ToSchema)]
 #[schema(value_type = String, format = Binary)]
@@ -23,12 +39,13 @@ pub(crate) struct Protobuf(Vec<u8>);
 /// A whole trace, as OTLP.
 ///
 /// `TracesData` with each attribute, event and link as it was received, grouped by resource and scope; in protobuf
-/// when `Accept` asks for that, else in OTLP's JSON.
+/// when `Accept` asks for that, else in OTLP's JSON. JSON has one more member, `laneway`: the lanes of the spans, and the verdicts of the
+/// hops.
 #[utoipa::path(get, path = "/api/v1/traces/{traceId}", tag = "traces",
     params(("traceId" = String, Path, description = "32 hexadecimal digits, or the last 16 when the first are zeros.")),
     responses(
         (status = 200, description = "The trace.", content(
-            (serde_json::Value = "application/json"),
+            (TraceJson = "application/json"),
             (Protobuf = "application/x-protobuf"),
         )),
         (status = 404, description = "No span of this trace is stored.", body = ErrorBody),
@@ -43,15 +60,21 @@ pub(crate) async fn trace(
     let id = trace_id(&id)?;
     let trace = api.store.trace(id, None).await?.ok_or(ApiError::TraceNotFound(id))?;
     let media_type = accepted_media_type(&headers);
+    let presence = match media_type {
+        JSON => Some(api.store.figures(presence_during(&trace)).await?.presence),
+        _ => None,
+    };
     let body = compute(move || {
         let bytes = to_otlp::traces_data(&trace.spans);
-        if media_type != JSON {
-            return Ok(bytes);
-        }
-        json::from_protobuf(&bytes).map_err(|problem| {
+        let Some(presence) = presence else { return Ok::<_, ApiError>(bytes) };
+        let unwritable = |problem: &dyn std::fmt::Display| {
             tracing::error!(error = %problem, "a stored trace could not be written as JSON");
             ApiError::Internal
-        })
+        };
+        let mut object = json::from_protobuf(&bytes).map_err(|problem| unwritable(&problem))?;
+        let explanation = Explanation::of(&trace, &presence);
+        explanation.append_to(&mut object).map_err(|problem| unwritable(&problem))?;
+        Ok(object)
     });
     Ok(([(header::CONTENT_TYPE, media_type), (header::VARY, "accept")], body.await??).into_response())
 }

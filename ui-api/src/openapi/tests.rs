@@ -43,7 +43,11 @@ fn operations_have_names_of_their_own() {
 async fn every_described_route_exists() {
     let client = client([span("x")]);
     for (path, method, _) in operations() {
-        let uri = path.replace("{service}", "shop").replace("{traceId}", "1").replace("{traceID}", "1");
+        let uri = path
+            .replace("{service}", "shop")
+            .replace("{lane}", "grey")
+            .replace("{traceId}", "1")
+            .replace("{traceID}", "1");
         let body = client.call(method.clone(), &uri.replace("{name}", "x")).await;
         let is_there =
             !body.text().contains("no such route") && !body.text().contains("does not know that method");
@@ -77,7 +81,8 @@ async fn the_native_routes_know_exactly_the_parameters_that_are_described() {
             .filter(|parameter| parameter["in"] == "query")
             .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
             .collect();
-        let uri = path.replace("{service}", "shop").replace("{traceId}", &"1".repeat(32));
+        let uri =
+            path.replace("{service}", "shop").replace("{lane}", "grey").replace("{traceId}", &"1".repeat(32));
         let (_, code, _, hint) = client.get(&format!("{uri}?bogus=1")).await.error();
         assert_eq!(code, "unknown_parameter");
         let known = hint.strip_prefix("known are ").unwrap_or_default().split(", ");

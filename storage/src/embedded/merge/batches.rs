@@ -1,7 +1,7 @@
 //! The rows of several parts, in the order of a part, a bounded number at a time.
 
 use super::super::columns::Columns;
-use super::super::part::{AttributeMeta, Projection, SharedPart};
+use super::super::part::{AttributeMeta, Cache, Projection, SharedPart};
 use super::append::append;
 use super::schema::Schema;
 use crate::QueryError;
@@ -31,6 +31,8 @@ struct Input {
     part: SharedPart,
     /// Of its attribute columns, where they are in the schema.
     places: Vec<Option<usize>>,
+    /// Of the row group that is being read. The cache of the store is for what queries come back to.
+    cache: Cache,
     chunk_rows: usize,
     chunk: Columns,
     /// The first row of the chunk that was not taken.
@@ -49,6 +51,7 @@ impl Batches {
         let inputs = parts.iter().map(|part| Input {
             part: SharedPart::clone(part),
             places: schema.places_of(part.attributes()),
+            cache: Cache::of_one_reader(),
             chunk_rows,
             chunk: Columns::default(),
             taken: 0,
@@ -128,7 +131,12 @@ impl Input {
         if self.taken == self.chunk.len() && self.next_row < self.part.rows() {
             // Given up before the next one is read, so that never both are held.
             self.chunk = Columns::default();
-            self.chunk = self.part.chunk(self.next_row, self.chunk_rows, &Projection::all())?;
+            let Some((group, first)) = self.part.row_group_at(self.next_row) else { return Ok(()) };
+            if first == 0 {
+                self.cache = Cache::of_one_reader();
+            }
+            let rows = first..(first + self.chunk_rows).min(group.rows());
+            self.chunk = group.through(&self.cache).load(rows, &Projection::all())?;
             self.taken = 0;
             self.next_row += self.chunk.len();
         }

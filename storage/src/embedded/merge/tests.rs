@@ -23,7 +23,7 @@ fn parts_of(inputs: &[Vec<Span>]) -> (TempDir, Vec<SharedPart>) {
         std::fs::create_dir(&dir).unwrap();
         let mut segment = Segment::default();
         segment.append(TracesRequest::new(&to_otlp::traces_data(spans))).unwrap();
-        part::write(&Disk::default(), segment.columns(), &dir).unwrap();
+        part::write(&Disk::default(), segment.columns(), &part::order(segment.columns()), &dir).unwrap();
         Arc::new(Part::open(&dir, id, &Cache::new(1 << 20)).unwrap())
     });
     let parts = parts.collect();

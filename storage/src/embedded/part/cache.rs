@@ -18,6 +18,7 @@ use crate::embedded::columns::Strings;
 pub(in super::super) struct Cache {
     entries: quick_cache::sync::Cache<Key, Entry, ByBytes>,
     next_part: AtomicU64,
+    uses: AtomicU64,
 }
 
 /// What an entry was read from.
@@ -76,7 +77,15 @@ impl Cache {
         const TYPICAL_ENTRY: usize = 16 * 1024;
         let entries =
             quick_cache::sync::Cache::with_weighter(bytes / TYPICAL_ENTRY + 1, bytes as u64, ByBytes);
-        Arc::new(Self { entries, next_part: AtomicU64::new(0) })
+        Arc::new(Self { entries, next_part: AtomicU64::new(0), uses: AtomicU64::new(0) })
+    }
+
+    /// A cache for one reader of one row group: everything that the reader meets stays until the reader has done.
+    pub(in super::super) fn of_one_reader() -> Self {
+        const TYPICAL_ENTRIES: usize = 64;
+        const UNBOUNDED: u64 = 1 << 40;
+        let entries = quick_cache::sync::Cache::with_weighter(TYPICAL_ENTRIES, UNBOUNDED, ByBytes);
+        Self { entries, next_part: AtomicU64::new(0), uses: AtomicU64::new(0) }
     }
 
     /// A number for a part that is being opened: a part may come back under an old name with other content.
@@ -90,7 +99,24 @@ impl Cache {
         key: Key,
         read: impl FnOnce() -> Result<Entry, QueryError>,
     ) -> Result<Entry, QueryError> {
+        self.uses.fetch_add(1, Ordering::Relaxed);
         self.entries.get_or_insert_with(&key, read)
+    }
+
+    /// How often something was asked for: where the number stays, nobody reads.
+    pub(in super::super) fn uses(&self) -> u64 {
+        self.uses.load(Ordering::Relaxed)
+    }
+
+    /// Forgets everything.
+    pub(in super::super) fn clear(&self) {
+        self.entries.clear();
+    }
+
+    /// How many entries it has.
+    #[cfg(test)]
+    pub(in super::super) fn len(&self) -> usize {
+        self.entries.len()
     }
 }
 

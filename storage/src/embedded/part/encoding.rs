@@ -19,10 +19,10 @@ mod tests;
 /// The bytes of a page end too early, or contradict themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a page is cut or contradicts itself")]
-pub(super) struct Cut;
+pub(in super::super) struct Cut;
 
 /// Appends an unsigned LEB128 number.
-pub(super) fn put_varint(out: &mut Vec<u8>, mut number: u64) {
+pub(in super::super) fn put_varint(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
         number >>= 7;
@@ -31,7 +31,7 @@ pub(super) fn put_varint(out: &mut Vec<u8>, mut number: u64) {
 }
 
 /// Takes an unsigned LEB128 number off the front.
-pub(super) fn take_varint(bytes: &mut &[u8]) -> Result<u64, Cut> {
+pub(in super::super) fn take_varint(bytes: &mut &[u8]) -> Result<u64, Cut> {
     let mut number = 0;
     for shift in (0..64).step_by(7) {
         let (&byte, rest) = bytes.split_first().ok_or(Cut)?;
@@ -45,12 +45,12 @@ pub(super) fn take_varint(bytes: &mut &[u8]) -> Result<u64, Cut> {
 }
 
 /// Maps numbers of small magnitude to small unsigned ones.
-pub(super) fn zigzag(number: i64) -> u64 {
+pub(in super::super) fn zigzag(number: i64) -> u64 {
     ((number << 1) ^ (number >> 63)) as u64
 }
 
 /// Undoes [`zigzag`].
-pub(super) fn unzigzag(number: u64) -> i64 {
+pub(in super::super) fn unzigzag(number: u64) -> i64 {
     (number >> 1) as i64 ^ -((number & 1) as i64)
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use laneway_proto::TraceId;
 
 use super::super::columns::{Columns, Strings};
-use super::cache::{Entry, Key, What};
+use super::cache::{Cache, Entry, Key, What};
 use super::field::{Field, Projection};
 use super::meta::{RowGroupMeta, Section};
 use super::needles::Needles;
@@ -29,11 +29,22 @@ const IDS_PER_PROBE: usize = 64;
 pub(in super::super) struct RowGroup<'a> {
     pub(super) part: &'a Part,
     pub(super) number: usize,
+    pub(super) cache: &'a Cache,
 }
 
 impl<'a> RowGroup<'a> {
+    /// The same row group, read through another cache than that of its part.
+    pub(in super::super) fn through(self, cache: &'a Cache) -> Self {
+        Self { cache, ..self }
+    }
+
     fn meta(self) -> &'a RowGroupMeta {
         &self.part.meta.row_groups[self.number]
+    }
+
+    /// The part that it is of.
+    pub(in super::super) fn part(self) -> &'a Part {
+        self.part
     }
 
     /// How many spans.
@@ -67,10 +78,26 @@ impl<'a> RowGroup<'a> {
         self.part.noticed(read::load(self, rows, projection))
     }
 
+    /// About how many bytes of memory the projected columns of some rows take, without dictionaries, which the cache has.
+    pub(in super::super) fn load_bytes(
+        self,
+        rows: &Range<usize>,
+        projection: &Projection,
+    ) -> Result<usize, QueryError> {
+        let pages = self.part.noticed(self.pages())?;
+        let attributes = self.part.meta.attributes.iter();
+        let fields = Field::ALL.iter().map(|field| projection.has(*field));
+        let is_wanted = fields.chain(attributes.map(|attribute| projection.has_attribute(&attribute.key)));
+        let columns = pages.columns.iter().zip(is_wanted).filter(|(_, is_wanted)| *is_wanted);
+        Ok(columns.map(|(column, _)| column.load_bytes(rows, self.rows())).sum())
+    }
+
     /// Reads everything, and compares it with its checksums.
     pub(in super::super) fn verify(self) -> Result<(), QueryError> {
         let meta = self.meta();
-        let needles = meta.needles.iter().map(|needles| needles.section);
+        // Those of the whole part with the first row group.
+        let of_part = if self.number == 0 { self.part.meta.needles.as_slice() } else { &[] };
+        let needles = meta.needles.iter().chain(of_part).map(|needles| needles.section);
         for section in [meta.pages, meta.table, meta.postings].into_iter().chain(needles) {
             self.part.index.raw_section(section)?;
         }
@@ -118,16 +145,11 @@ impl<'a> RowGroup<'a> {
         Ok(None)
     }
 
-    /// The ids of some traces. They are not compressed, so that a few are read alone; only all together they have a checksum.
+    /// The ids of some traces. They are not compressed, so that a few are read alone.
     pub(super) fn trace_ids(self, ordinals: Range<usize>) -> Result<Vec<[u8; 16]>, QueryError> {
         let pages = self.pages()?;
-        let column = pages.columns.get(Field::TraceId.index());
-        let dictionary =
-            column.and_then(|column| column.dictionary).ok_or_else(|| corrupt("there are no trace ids"))?;
-        if ordinals.end * 16 > dictionary.len as usize {
-            return Err(corrupt("there are too few trace ids"));
-        }
-        let bytes = self.part.piece(&dictionary, ordinals.start * 16..ordinals.end * 16)?;
+        let dictionary = pages.trace_ids().ok_or_else(|| corrupt("there are no trace ids"))?;
+        let bytes = self.part.ids(dictionary, ordinals.start * 16..ordinals.end * 16)?;
         Ok(bytes.as_chunks().0.to_vec())
     }
 
@@ -136,8 +158,7 @@ impl<'a> RowGroup<'a> {
         what: What,
         read: impl FnOnce() -> Result<Entry, QueryError>,
     ) -> Result<Entry, QueryError> {
-        self.part
-            .noticed(self.part.cache.get(Key { part: self.part.number, row_group: self.number, what }, read))
+        self.part.noticed(self.cache.get(Key { part: self.part.number, row_group: self.number, what }, read))
     }
 
     fn section(self, section: Section) -> Result<Vec<u8>, QueryError> {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use laneway_proto::otlp::reader::{KeyValue, ReadError, Repeated, Span};
 
 use super::super::columns::{Blobs, parse};
+use crate::model;
 
 /// More keys than this are not listed.
 const MAX_KEYS: usize = 256;
@@ -22,6 +23,27 @@ pub(super) fn of_events(column: &Blobs) -> Option<Vec<String>> {
 /// Keys of the attributes of the links in a links column.
 pub(super) fn of_links(column: &Blobs) -> Option<Vec<String>> {
     collect(column, |span, keys| span.links().try_for_each(|link| keys.see(link?.attributes())))
+}
+
+/// Keys of attributes that were decoded anyway, of any number of row groups.
+#[derive(Debug, Default)]
+pub(super) struct DecodedKeys {
+    known: BTreeSet<String>,
+}
+
+impl DecodedKeys {
+    pub(super) fn see(&mut self, attributes: &[model::KeyValue]) {
+        for attribute in attributes {
+            if self.known.len() <= MAX_KEYS && !self.known.contains(&attribute.key) {
+                self.known.insert(attribute.key.clone());
+            }
+        }
+    }
+
+    /// The list of them, unless there are too many.
+    pub(super) fn into_list(self) -> Option<Vec<String>> {
+        (self.known.len() <= MAX_KEYS).then(|| self.known.into_iter().collect())
+    }
 }
 
 #[derive(Default)]

@@ -18,6 +18,14 @@ pub(in super::super) struct PartMeta {
     pub(super) filter: Section,
     /// The attribute columns, in their order in the Parquet file and in shapes.
     pub(super) attributes: Vec<AttributeMeta>,
+    /// Of attribute columns with many distinct values, the filters of the whole part: [`value_filter`](super::value_filter). Those that
+    /// have none have too many, or were written by a version that had no such filters.
+    #[serde(default)]
+    pub(super) needles: Vec<NeedleMeta>,
+    /// Keys of attributes of resources; absent when there are too many to list, or where a version wrote it that did not.
+    pub(super) resource_keys: Option<Vec<String>>,
+    /// Keys of attributes of instrumentation scopes; absent in the same cases.
+    pub(super) scope_keys: Option<Vec<String>>,
     pub(super) row_groups: Vec<RowGroupMeta>,
 }
 

@@ -4,6 +4,8 @@
 //! a binary fuse filter of 8 bits (Graf and Lemire, "Binary Fuse Filters", 2022) over the XXH3 hashes of its values: it says
 //! "maybe" for one absent value in 256.
 
+use std::ops::Range;
+
 use xorf::{BinaryFuse8, Descriptor, Filter};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -48,14 +50,12 @@ impl Needles {
         }
     }
 
-    /// The pages, of so many in all, that may hold the value of this hash.
-    pub(super) fn pages_with(&self, hash: u64, pages: usize) -> impl Iterator<Item = usize> {
+    /// The pages that may hold the value of this hash: those of each filter that says so. The last may name more pages than there are.
+    pub(super) fn pages_with(&self, hash: u64) -> Vec<Range<usize>> {
         let may_have =
-            move |filter: &Option<BinaryFuse8>| filter.as_ref().is_none_or(|filter| filter.contains(&hash));
-        let numbers = self.filters.iter().enumerate().filter(move |(_, filter)| may_have(filter));
-        numbers
-            .flat_map(|(number, _)| number * PAGES_PER_FILTER..(number + 1) * PAGES_PER_FILTER)
-            .filter(move |page| *page < pages)
+            |filter: &Option<BinaryFuse8>| filter.as_ref().is_none_or(|filter| filter.contains(&hash));
+        let numbers = self.filters.iter().enumerate().filter(|(_, filter)| may_have(filter));
+        numbers.map(|(number, _)| number * PAGES_PER_FILTER..(number + 1) * PAGES_PER_FILTER).collect()
     }
 
     pub(super) fn into_bytes(mut self) -> Vec<u8> {

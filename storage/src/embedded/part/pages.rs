@@ -4,8 +4,10 @@
 //! by Laneway: this index is a tenth of that, and knows a checksum for each page.
 
 use std::ops::Range;
+use std::sync::atomic::AtomicBool;
 
 use super::encoding::{Cut, put_varint, take_varint};
+use super::field::Field;
 
 /// How the values of a page are encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +55,19 @@ impl ColumnPages {
         if rows.is_empty() { 0..0 } else { rows.start / self.page_rows..rows.end.div_ceil(self.page_rows) }
     }
 
+    /// About how many bytes of memory the values of some rows take, of the `all` that its row group has.
+    pub(super) fn load_bytes(&self, rows: &Range<usize>, all: usize) -> usize {
+        /// Of a number of a dictionary, or of a place in a buffer; lists without a dictionary have both.
+        const ROW_BYTES: usize = 8;
+        let pages = self.pages.get(self.pages_of(rows)).unwrap_or_default();
+        let (content, values) = pages.iter().fold((0, 0), |(content, values), page| {
+            (content + page.decompressed_len as usize, values + page.values as usize)
+        });
+        // Of pages that are read in part, the part.
+        let page_rows = (pages.len() * self.page_rows).min(all).max(1);
+        (content + values * ROW_BYTES).checked_mul(rows.len()).map_or(usize::MAX, |bytes| bytes / page_rows)
+    }
+
     /// The rows of a page, of the `rows` that its row group has.
     pub(super) fn rows_of(&self, page: usize, rows: usize) -> Range<usize> {
         page * self.page_rows..((page + 1) * self.page_rows).min(rows)
@@ -60,12 +75,41 @@ impl ColumnPages {
 }
 
 /// The pages of all columns of a row group, in their order in the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct PageIndex {
     pub(super) columns: Vec<ColumnPages>,
+    // Of the dictionary of trace ids, then of each page of span ids: see `IdPage`.
+    were_compared: Vec<AtomicBool>,
+}
+
+/// A page of ids that are read alone, a few at a time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct IdPage<'a> {
+    pub(super) page: &'a PageMeta,
+    /// Whether all of it was compared with its checksum since its index was read. Once is enough: what is looked for is damage on the
+    /// disk, and reading more than is asked for each time is not worth it.
+    pub(super) was_compared: &'a AtomicBool,
 }
 
 impl PageIndex {
+    pub(super) fn new(columns: Vec<ColumnPages>) -> Self {
+        let pages = columns.get(Field::SpanId.index()).map_or(0, |column| column.pages.len());
+        let were_compared = std::iter::repeat_with(AtomicBool::default).take(1 + pages).collect();
+        Self { columns, were_compared }
+    }
+
+    /// The dictionary of trace ids.
+    pub(super) fn trace_ids(&self) -> Option<IdPage<'_>> {
+        let page = self.columns.get(Field::TraceId.index())?.dictionary.as_ref()?;
+        Some(IdPage { page, was_compared: self.were_compared.first()? })
+    }
+
+    /// A page of span ids.
+    pub(super) fn span_ids(&self, number: usize) -> Option<IdPage<'_>> {
+        let page = self.columns.get(Field::SpanId.index())?.pages.get(number)?;
+        Some(IdPage { page, was_compared: self.were_compared.get(1 + number)? })
+    }
+
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::new();
         let mut end = 0;
@@ -127,13 +171,13 @@ impl PageIndex {
                 pages: (0..pages).map(|_| page(bytes)).collect::<Result<_, _>>()?,
             });
         }
-        Ok(Self { columns })
+        Ok(Self::new(columns))
     }
 
     /// Bytes of memory in use.
     pub(super) fn memory_bytes(&self) -> usize {
         let of_column =
             |column: &ColumnPages| size_of::<ColumnPages>() + column.pages.capacity() * size_of::<PageMeta>();
-        self.columns.iter().map(of_column).sum()
+        self.columns.iter().map(of_column).sum::<usize>() + self.were_compared.len()
     }
 }

@@ -74,6 +74,8 @@ struct Reader<'a> {
 
 /// Some rows of a page: a piece of what is read.
 struct Piece<'a> {
+    /// Which of the column's pages.
+    number: usize,
     page: &'a PageMeta,
     /// All rows of the page.
     page_rows: usize,
@@ -133,6 +135,7 @@ impl Reader<'_> {
                 let rows = column.rows_of(number, all_rows);
                 let wanted = rows.start.max(self.rows.start)..rows.end.min(self.rows.end);
                 Piece {
+                    number,
                     page,
                     page_rows: rows.len(),
                     places: wanted.start - rows.start..wanted.end - rows.start,
@@ -199,7 +202,8 @@ impl Reader<'_> {
         let mut ids = Vec::with_capacity(reader.rows.len());
         for piece in reader.pieces(column)? {
             // They are not compressed, so that those of a few rows are read alone.
-            let bytes = self.group.part.piece(piece.page, piece.places.start * 8..piece.places.end * 8)?;
+            let page = reader.pages.span_ids(piece.number).ok_or_else(|| corrupt("there are no span ids"))?;
+            let bytes = self.group.part.ids(page, piece.places.start * 8..piece.places.end * 8)?;
             ids.extend_from_slice(bytes.as_chunks().0);
         }
         Ok(ids)

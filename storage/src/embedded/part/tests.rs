@@ -11,6 +11,7 @@ use super::super::segment::Segment;
 use super::order::order;
 use super::*;
 use crate::model::{Span, to_otlp};
+use crate::query::{AttributeScope, SpanFilter};
 use crate::testing::{arbitrary, attribute, span};
 use laneway_proto::otlp::reader::TracesRequest;
 
@@ -157,6 +158,9 @@ proptest! {
         let text = |span: &Span| format!("{span:?}");
         let sent: Vec<_> = spans.iter().map(text).collect();
         prop_assert!(stored.iter().all(|stored| sent.contains(&text(stored))));
+        for filter in &filters {
+            prop_assert!(part.may_match(filter).unwrap() || !stored.iter().any(|span| filter.matches(span)), "{filter:?}");
+        }
         for group in part.row_groups() {
             let spans = read(group, 0..group.rows()).unwrap();
             for filter in &filters {
@@ -168,5 +172,51 @@ proptest! {
                 }
             }
         }
+    }
+}
+
+/// Rows with a text that every twenty share, and an integer that every ten share, as ids of users and orders do.
+fn spans_of_orders(count: u64) -> Vec<Span> {
+    (0..count)
+        .map(|i| {
+            let one = span("op").trace(u128::from(i / 20) + 1).id(i + 1).after(i);
+            one.attribute("user", &*format!("user-{}", i / 20)).attribute("order", (i / 10) as i64).build()
+        })
+        .collect()
+}
+
+#[test]
+fn a_part_says_at_once_which_values_it_does_not_have() {
+    let (_dir, part) = part_in_groups(&spans_of_orders(90_000), 45_000);
+    let may_match = |scope, key: &str, text: String| {
+        part.may_match(&SpanFilter::Attribute { scope, key: key.to_owned(), text }).unwrap()
+    };
+    for scope in [AttributeScope::Any, AttributeScope::Span] {
+        assert!((0..4_500).all(|i| may_match(scope, "user", format!("user-{i}"))));
+        assert!((0..9_000).all(|i| may_match(scope, "order", i.to_string())));
+        let wrong = (9_000..10_000).filter(|i| {
+            may_match(scope, "user", format!("user-{i}")) || may_match(scope, "order", i.to_string())
+        });
+        assert!(wrong.count() < 60);
+        assert!(!may_match(scope, "order", "no number".to_owned()));
+        assert!(!may_match(scope, "nothing", "user-1".to_owned()));
+    }
+    assert!(!may_match(AttributeScope::Event, "user", "user-1".to_owned()));
+    // What has no filter may be there.
+    let known = SpanFilter::Attribute {
+        scope: AttributeScope::Any,
+        key: "user".to_owned(),
+        text: "user-1".to_owned(),
+    };
+    let unknown = SpanFilter::Not(Box::new(known.clone()));
+    let absent =
+        SpanFilter::Attribute { scope: AttributeScope::Any, key: "nothing".to_owned(), text: "x".to_owned() };
+    for (filter, expected) in [
+        (unknown, true),
+        (SpanFilter::Any(vec![absent.clone(), known.clone()]), true),
+        (SpanFilter::All(vec![known, absent.clone()]), false),
+        (SpanFilter::Any(vec![absent]), false),
+    ] {
+        assert_eq!(part.may_match(&filter).unwrap(), expected, "{filter:?}");
     }
 }

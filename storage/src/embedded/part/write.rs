@@ -12,11 +12,12 @@ use super::super::columns::{Columns, resource, scope};
 use super::disk::{Disk, NewFile};
 use super::field::{Field, attribute_type};
 use super::file::{Compressors, IndexWriter};
-use super::meta::{AttributeMeta, PartMeta, RowGroupMeta};
-use super::order::order;
+use super::keys::DecodedKeys;
+use super::meta::{AttributeMeta, NeedleMeta, PartMeta, RowGroupMeta};
 use super::pages::PageIndex;
 use super::table::TraceTable;
 use super::traces::{TraceFilter, filter_key};
+use super::value_filter::ValueHashes;
 use super::{FORMAT, INDEX_FILE, META_FILE, SPANS_FILE, keys, postings};
 
 mod attribute;
@@ -24,16 +25,16 @@ mod group;
 
 use group::{GroupWriter, Written};
 
-/// Writes a segment's spans as a part of one row group into an existing, empty directory, and syncs it. Equal spans (trace id,
-/// span id, start) are written once.
-pub(in super::super) fn write(disk: &Disk, columns: &Columns, dir: &Path) -> io::Result<()> {
+/// Writes a segment's spans as a part of one row group into an existing directory, and syncs it; in the order given, which is that of
+/// [`order()`](super::order()).
+pub(in super::super) fn write(disk: &Disk, columns: &Columns, order: &[u32], dir: &Path) -> io::Result<()> {
     let attributes = columns
         .attributes
         .iter()
         .map(|column| AttributeMeta { key: column.key.clone(), kind: column.kind() })
         .collect();
     let mut writer = PartWriter::create(disk, dir, attributes)?;
-    writer.push(columns, &order(columns))?;
+    writer.push(columns, order)?;
     writer.finish()
 }
 
@@ -47,6 +48,10 @@ pub(in super::super) struct PartWriter {
     meta: PartMeta,
     // Keys of the trace filter, ascending per row group.
     traces: Vec<u64>,
+    // By attribute column.
+    values: Vec<ValueHashes>,
+    resource_keys: DecodedKeys,
+    scope_keys: DecodedKeys,
 }
 
 impl PartWriter {
@@ -65,6 +70,7 @@ impl PartWriter {
             .set_statistics_enabled(EnabledStatistics::None)
             .set_offset_index_disabled(true)
             .build();
+        let values = attributes.iter().map(|_| ValueHashes::default()).collect();
         let file = disk.create(&dir.join(SPANS_FILE))?;
         let spans = SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties));
         Ok(Self {
@@ -80,13 +86,19 @@ impl PartWriter {
                 max_start_unix_ns: 0,
                 filter: super::meta::Section { offset: 0, len: 0, crc32c: 0 },
                 attributes,
+                needles: Vec::new(),
+                resource_keys: None,
+                scope_keys: None,
                 row_groups: Vec::new(),
             },
             traces: Vec::new(),
+            values,
+            resource_keys: DecodedKeys::default(),
+            scope_keys: DecodedKeys::default(),
         })
     }
 
-    /// Writes some rows as a row group, in the order given, which is that of [`order()`]. Rows of one call come behind those of
+    /// Writes some rows as a row group, in the order given, which is that of [`order()`](super::order()). Rows of one call come behind those of
     /// the calls before it; only the last trace of one call may go on as the first of the next. The attribute columns are the
     /// first of those that the part was begun with.
     pub(in super::super) fn push(&mut self, columns: &Columns, order: &[u32]) -> io::Result<()> {
@@ -99,8 +111,11 @@ impl PartWriter {
         let services: Vec<String> =
             resources.iter().map(|resource| resource.service_name().to_owned()).collect();
 
+        resources.iter().for_each(|resource| self.resource_keys.see(&resource.attributes));
+        scopes.iter().for_each(|scope| self.scope_keys.see(&scope.attributes));
+
         let group = GroupWriter::new(columns, order, &ends, &resources, &scopes, &mut self.compressors);
-        let Written { pages, needles } = group.write(&mut self.spans, &self.meta.attributes)?;
+        let Written { pages, found } = group.write(&mut self.spans, &self.meta.attributes)?;
         let table = TraceTable::new(columns, order, &ends);
         let (postings, lists) = postings::encode(columns, order, &ends, &services);
 
@@ -108,6 +123,13 @@ impl PartWriter {
         let (min_start_unix_ns, max_start_unix_ns) =
             (starts().min().unwrap_or_default(), starts().max().unwrap_or_default());
         let index = &mut self.index;
+        let mut needles = Vec::new();
+        for (attribute, (found, values)) in found.into_iter().zip(&mut self.values).enumerate() {
+            values.add(found.hashes.as_deref(), found.needles.is_some());
+            if let Some(filters) = found.needles {
+                needles.push(NeedleMeta { attribute, section: index.raw(&filters.into_bytes())? });
+            }
+        }
         let row_group = RowGroupMeta {
             rows: order.len(),
             traces: ends.len(),
@@ -115,17 +137,11 @@ impl PartWriter {
             max_start_unix_ns,
             first_trace: hex(columns.trace_id[order[0] as usize]),
             last_trace: hex(columns.trace_id[order[order.len() - 1] as usize]),
-            pages: index.compressed(&PageIndex { columns: pages }.to_bytes())?,
+            pages: index.compressed(&PageIndex::new(pages).to_bytes())?,
             table: index.compressed(&table.to_bytes())?,
             postings: index.compressed(&postings)?,
             lists: index.raw(&lists)?.offset,
-            needles: needles
-                .into_iter()
-                .map(|(attribute, needles)| {
-                    let section = index.raw(&needles.into_bytes())?;
-                    Ok(super::meta::NeedleMeta { attribute, section })
-                })
-                .collect::<io::Result<_>>()?,
+            needles,
             residual_keys: keys::of_attributes(&columns.residual),
             event_keys: keys::of_events(&columns.events),
             link_keys: keys::of_links(&columns.links),
@@ -144,7 +160,18 @@ impl PartWriter {
         self.traces.sort_unstable();
         self.traces.dedup();
         let filter = TraceFilter::new(&self.traces).map_err(io::Error::other)?;
+        // The only row group has filters of its own.
+        if self.meta.row_groups.len() > 1 {
+            for (attribute, values) in self.values.into_iter().enumerate() {
+                if let Some(filter) = values.into_filter(self.meta.rows) {
+                    self.meta.needles.push(NeedleMeta { attribute, section: self.index.raw(&filter)? });
+                }
+            }
+        }
+        // Last, so that its end is that of the file.
         self.meta.filter = self.index.raw(&filter.to_bytes())?;
+        self.meta.resource_keys = self.resource_keys.into_list();
+        self.meta.scope_keys = self.scope_keys.into_list();
         self.spans.finish().map_err(io::Error::other)?;
         self.spans.inner().sync_all()?;
         self.index.finish()?;

@@ -12,10 +12,10 @@ use std::ops::Range;
 use laneway_proto::TraceId;
 
 use super::super::columns::Columns;
-use super::super::part::{Candidates, RowGroup};
+use super::super::part::{Candidates, PartId, RowGroup};
 use super::super::scan;
 use super::super::view::{Live, Snapshot, Source};
-use super::Work;
+use super::{Taken, Work};
 use crate::QueryError;
 use crate::query::{SpanFilter, TimeRange, TraceCursor, TraceQuery};
 
@@ -24,12 +24,16 @@ use crate::query::{SpanFilter, TimeRange, TraceCursor, TraceQuery};
 const MAX_MISSES: usize = 48;
 /// Candidates that lie together in so few places are read at once, place by place.
 const MAX_RUNS: usize = 16;
+/// A source is opened in some ten to some hundred microseconds: fewer than this many are not worth a thread.
+const MIN_OPENED_AT_ONCE: usize = 16;
+const MAX_OPENED_AT_ONCE: usize = 64;
 
 /// The places of matching traces, newest first; a trace is given out once for each source that it matches in.
 pub(super) struct BestFirst<'a> {
     search: Search<'a>,
     heap: BinaryHeap<Item>,
     sources: Vec<(Source<'a>, Frontier)>,
+    opened: usize,
 }
 
 /// What is looked for.
@@ -37,6 +41,7 @@ struct Search<'a> {
     filter: &'a SpanFilter,
     range: TimeRange,
     cursor: Option<TraceCursor>,
+    work: &'a Work,
 }
 
 /// How far a source has been searched.
@@ -84,24 +89,41 @@ impl PartialOrd for Item {
 }
 
 impl<'a> BestFirst<'a> {
-    pub(super) fn new(snapshot: &'a Snapshot, query: &'a TraceQuery) -> Self {
+    pub(super) fn new(
+        snapshot: &'a Snapshot,
+        query: &'a TraceQuery,
+        work: &'a Work,
+    ) -> Result<Self, QueryError> {
         let mut range = query.range;
         if let Some(cursor) = query.cursor {
             range.end_unix_ns = range.end_unix_ns.min(cursor.start_unix_ns);
         }
-        let search = Search { filter: &query.filter, range, cursor: query.cursor };
+        let search = Search { filter: &query.filter, range, cursor: query.cursor, work };
         let (mut heap, mut sources) = (BinaryHeap::new(), Vec::new());
+        // The row groups of a part come one after the other.
+        let mut last: Option<(PartId, bool)> = None;
         for (bounds, source) in snapshot.sources(range) {
+            if let Source::Group(group) = source {
+                let part = group.part();
+                let may_match = match last {
+                    Some((id, may_match)) if id == part.id() => may_match,
+                    _ => part.may_match(&query.filter)?,
+                };
+                last = Some((part.id(), may_match));
+                if !may_match {
+                    continue;
+                }
+            }
             heap.push(Item::Source { bound_unix_ns: bounds.end_unix_ns, number: sources.len() });
             sources.push((source, Frontier::Unopened));
         }
-        Self { search, heap, sources }
+        Ok(Self { search, heap, sources, opened: 0 })
     }
 
     /// The next place.
-    pub(super) fn next(&mut self, work: &Work) -> Result<Option<TraceCursor>, QueryError> {
+    pub(super) fn next(&mut self) -> Result<Option<TraceCursor>, QueryError> {
         while let Some(item) = self.heap.pop() {
-            work.go_on()?;
+            self.search.work.go_on()?;
             let number = match item {
                 Item::Found(place) => return Ok(Some(place)),
                 Item::Source { number, .. } => number,
@@ -109,8 +131,8 @@ impl<'a> BestFirst<'a> {
             let (source, frontier) = &mut self.sources[number];
             let found = match frontier {
                 Frontier::Unopened => {
-                    *frontier = self.search.open(*source)?;
-                    None
+                    self.open(number)?;
+                    continue;
                 }
                 Frontier::Known(places) => places.pop(),
                 Frontier::Candidates { left, misses } => match (left.pop(), &*source) {
@@ -126,14 +148,45 @@ impl<'a> BestFirst<'a> {
                 },
             };
             self.heap.extend(found.map(Item::Found));
-            let bound = match frontier {
-                Frontier::Unopened => None,
-                Frontier::Known(places) => places.peek().map(|place| place.start_unix_ns),
-                Frontier::Candidates { left, .. } => left.peek().map(|(bound, _)| *bound),
-            };
-            self.heap.extend(bound.map(|bound_unix_ns| Item::Source { bound_unix_ns, number }));
+            self.push(number);
         }
         Ok(None)
+    }
+
+    /// Opens a source, and with it those that come next if nothing is found before them: the more, the longer it goes on like that, so
+    /// that at most half of what was opened was opened too early. They are opened on several threads where that pays.
+    fn open(&mut self, first: usize) -> Result<(), QueryError> {
+        let mut numbers = vec![first];
+        while numbers.len() < self.opened.min(MAX_OPENED_AT_ONCE)
+            && let Some(&Item::Source { number, .. }) = self.heap.peek()
+            && matches!(self.sources[number].1, Frontier::Unopened)
+        {
+            numbers.push(number);
+            self.heap.pop();
+        }
+        self.opened += numbers.len();
+        let (search, sources) = (&self.search, &self.sources);
+        let open = |number: &usize| search.open(sources[*number].0);
+        let opened = if numbers.len() < MIN_OPENED_AT_ONCE {
+            numbers.iter().map(open).collect::<Result<Vec<_>, _>>()?
+        } else {
+            search.work.map(&numbers, open)?
+        };
+        for (number, frontier) in numbers.into_iter().zip(opened) {
+            self.sources[number].1 = frontier;
+            self.push(number);
+        }
+        Ok(())
+    }
+
+    /// What is left of an opened source is to be looked at when its turn comes.
+    fn push(&mut self, number: usize) {
+        let bound = match &self.sources[number].1 {
+            Frontier::Unopened => None,
+            Frontier::Known(places) => places.peek().map(|place| place.start_unix_ns),
+            Frontier::Candidates { left, .. } => left.peek().map(|(bound, _)| *bound),
+        };
+        self.heap.extend(bound.map(|bound_unix_ns| Item::Source { bound_unix_ns, number }));
     }
 }
 
@@ -171,14 +224,17 @@ impl Search<'_> {
         Ok(Frontier::Candidates { left: bounded.collect::<Vec<_>>().into(), misses: 0 })
     }
 
-    fn load(&self, group: RowGroup<'_>, rows: Range<usize>) -> Result<Columns, QueryError> {
+    /// The columns that the filter needs of some rows, and the memory that was taken for them.
+    fn load(&self, group: RowGroup<'_>, rows: Range<usize>) -> Result<(Columns, Taken<'_>), QueryError> {
         let may_have = |place, key: &str| group.may_have_attribute(place, key);
-        group.load(rows, &scan::projection(self.filter, &may_have))
+        let projection = scan::projection(self.filter, &may_have);
+        let taken = self.work.take(group.load_bytes(&rows, &projection)?)?;
+        Ok((group.load(rows, &projection)?, taken))
     }
 
     /// The place of a trace, if it has a matching span here.
     fn verify(&self, group: RowGroup<'_>, ordinal: usize) -> Result<Option<TraceCursor>, QueryError> {
-        let columns = self.load(group, group.table()?.rows(ordinal))?;
+        let (columns, _taken) = self.load(group, group.table()?.rows(ordinal))?;
         let matches = scan::matching(self.filter, &columns, columns.len());
         let starts = columns.start_unix_ns.iter().zip(matches).filter(|(_, matches)| *matches);
         let newest = starts.map(|(start, _)| *start).filter(|start| self.range.contains(*start)).max();
@@ -192,7 +248,7 @@ impl Search<'_> {
 
     /// The places of all traces of some rows that match.
     fn scan(&self, group: RowGroup<'_>, rows: Range<usize>) -> Result<BinaryHeap<TraceCursor>, QueryError> {
-        let columns = self.load(group, rows)?;
+        let (columns, _taken) = self.load(group, rows)?;
         let matches = scan::matching(self.filter, &columns, columns.len());
         let mut newest = HashMap::<TraceId, u64>::new();
         for row in (0..columns.len()).filter(|&row| matches[row]) {

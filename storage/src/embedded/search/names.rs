@@ -45,7 +45,7 @@ fn each_pair(snapshot: &Snapshot, work: &Work, mut visit: impl FnMut(&str, &str)
         {
             continue;
         }
-        source.read(&projection, |columns, rows| {
+        source.read(&projection, work, |columns, rows| {
             let pairs: HashSet<(u32, u32)> =
                 (0..rows).map(|row| (columns.resource.ids[row], columns.name.ids[row])).collect();
             for (id, name) in pairs {

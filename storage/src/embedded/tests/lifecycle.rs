@@ -10,13 +10,13 @@ use crate::testing::EPOCH_UNIX_NS;
 use crate::{AdminError, Deletion};
 
 /// Seals whatever is open.
-pub(super) async fn seal(store: &EmbeddedStore) {
+pub(in super::super) async fn seal(store: &EmbeddedStore) {
     let shared = Arc::clone(&store.shared);
     tokio::task::spawn_blocking(move || super::super::seal::seal_open(&shared)).await.unwrap().unwrap();
 }
 
 /// Merges whatever can be.
-pub(super) fn merge_all(store: &EmbeddedStore) {
+pub(in super::super) fn merge_all(store: &EmbeddedStore) {
     loop {
         let alone = store.shared.maintenance.alone();
         if merge::merge_next(&store.shared, &alone).unwrap() == Outcome::NothingToDo {
@@ -29,7 +29,7 @@ pub(super) fn merge_all(store: &EmbeddedStore) {
 ///
 /// Logs are copied first: what becomes a part meanwhile is there twice, as after a crash, and not missing. Whoever merges or removes at
 /// the same time must be kept from it.
-pub(super) fn killed(data_dir: &Path) -> TempDir {
+pub(in super::super) fn killed(data_dir: &Path) -> TempDir {
     let copied = TempDir::new().unwrap();
     for first in ["wal", "."] {
         copy_dir(&data_dir.join(first), &copied.path().join(first));
@@ -131,9 +131,10 @@ async fn a_query_goes_on_with_parts_that_were_replaced_meanwhile() {
     let store = EmbeddedStore::open(options(dir.path())).unwrap();
     let begun = store.shared.view().snapshot();
     merge_all(&store);
+    let work = Work::new(usize::MAX, Arc::clone(&store.shared.query_helpers));
     for snapshot in [&snapshot, &begun] {
         let id = TraceId::from_bytes(999u128.to_be_bytes()).unwrap();
-        assert_eq!(search::trace(snapshot, id).unwrap().unwrap().spans.len(), 8);
+        assert_eq!(search::trace(snapshot, id, &work).unwrap().unwrap().spans.len(), 8);
     }
     let removed = || std::fs::read_dir(dir.path().join("tmp")).unwrap().count();
     assert_eq!(removed(), 8, "they are kept as long as a query holds them");

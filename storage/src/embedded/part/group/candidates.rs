@@ -1,14 +1,19 @@
 //! Which traces of a row group a search has to look at.
 
+use std::ops::Range;
+
 use super::super::super::columns::{AttributeType, resource, scope};
 use super::super::super::scan;
-use super::super::field::Field;
+use super::super::field::{Field, Projection};
 use super::super::needles;
 use super::super::pages::PageEncoding;
-use super::{List, RowGroup, corrupt};
+use super::{List, RowGroup, corrupt, read};
 use crate::QueryError;
 use crate::model::StatusCode;
 use crate::query::{AttributeScope, SpanFilter};
+
+/// A value that may be in more places than these is so frequent that reading all of them costs more than it saves.
+const MAX_RANGES_TO_READ: usize = 4;
 
 /// Traces, some of which may have a span that meets a filter; no others do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,15 +101,17 @@ impl RowGroup<'_> {
         }
     }
 
-    /// Whether an attribute of this key may be in a place that has no index but its keys: among events, links, or what spans have
-    /// beside their attribute columns.
+    /// Whether an attribute of this key may be in a place of which the keys are known: among those of resources, scopes, events, links,
+    /// or what spans have beside their attribute columns.
     pub(in super::super::super) fn may_have_attribute(self, place: AttributeScope, key: &str) -> bool {
         let meta = self.meta();
         let keys = match place {
             AttributeScope::Span => &meta.residual_keys,
             AttributeScope::Event => &meta.event_keys,
             AttributeScope::Link => &meta.link_keys,
-            AttributeScope::Any | AttributeScope::Resource | AttributeScope::Scope => return true,
+            AttributeScope::Resource => &self.part.meta.resource_keys,
+            AttributeScope::Scope => &self.part.meta.scope_keys,
+            AttributeScope::Any => return true,
         };
         keys.as_ref().is_none_or(|keys| keys.iter().any(|other| other == key))
     }
@@ -140,9 +147,15 @@ impl RowGroup<'_> {
     }
 
     fn listed<'l>(self, lists: Option<impl Iterator<Item = &'l List>>) -> Result<Candidates, QueryError> {
-        let Some(lists) = lists else { return Ok(Candidates::All) };
-        let none = Ok(Candidates::NONE);
-        lists.fold(none, |some, list| Ok(some?.or(Candidates::Only(self.list(list)?))))
+        let Some(mut lists) = lists else { return Ok(Candidates::All) };
+        let Some(first) = lists.next() else { return Ok(Candidates::NONE) };
+        let Some(second) = lists.next() else { return Ok(Candidates::Only(self.list(first)?)) };
+        // A service has a list for each of its operations, and most traces are on several.
+        let mut is_listed = vec![false; self.traces()];
+        for list in [first, second].into_iter().chain(lists) {
+            self.list(list)?.into_iter().for_each(|ordinal| is_listed[ordinal as usize] = true);
+        }
+        Ok(self.traces_where(|ordinal| is_listed[ordinal]))
     }
 
     fn traces_where(self, is_candidate: impl Fn(usize) -> bool) -> Candidates {
@@ -164,11 +177,11 @@ impl RowGroup<'_> {
                 candidates = candidates.or(Candidates::all_if(self.may_have_attribute(scope, key)));
             }
         }
-        if is_within(AttributeScope::Scope) {
+        if is_within(AttributeScope::Scope) && self.may_have_attribute(AttributeScope::Scope, key) {
             candidates =
                 candidates.or(self.with_text(Field::Scope, |stored| scan::scope_has(stored, key, text))?);
         }
-        if is_within(AttributeScope::Resource) {
+        if is_within(AttributeScope::Resource) && self.may_have_attribute(AttributeScope::Resource, key) {
             candidates = candidates.or(self.with_resource(key, text)?);
         }
         if is_within(AttributeScope::Span) {
@@ -201,36 +214,89 @@ impl RowGroup<'_> {
 
     /// Traces with a span that may have a value in an attribute column.
     fn with_value(self, place: usize, kind: AttributeType, text: &str) -> Result<Candidates, QueryError> {
+        let value = match kind {
+            AttributeType::String => Some(text.as_bytes().to_vec()),
+            AttributeType::Int => match text.parse::<i64>() {
+                Ok(int) => Some(int.to_le_bytes().to_vec()),
+                Err(_) => return Ok(Candidates::NONE),
+            },
+            AttributeType::Bool if text == "true" || text == "false" => None,
+            AttributeType::Double if text.parse::<f64>().is_ok() => None,
+            AttributeType::Bool | AttributeType::Double => return Ok(Candidates::NONE),
+        };
+        // Asked first, for where it says no, nothing else has to be read.
+        if let Some(value) = &value
+            && let Some(needles) = self.needles(place)?
+        {
+            return self.in_pages(place, kind, text, &needles.pages_with(needles::hash(value)));
+        }
         let pages = self.pages()?;
         let index = Field::ALL.len() + place;
         let column = pages.columns.get(index).ok_or_else(|| corrupt("a column has no pages"))?;
-        let is_empty = column.pages.iter().all(|page| page.values == 0);
-        let int = text.parse::<i64>().ok();
-        let value = match kind {
-            _ if is_empty => return Ok(Candidates::NONE),
-            AttributeType::Bool => return Ok(Candidates::all_if(text == "true" || text == "false")),
-            AttributeType::Double => return Ok(Candidates::all_if(text.parse::<f64>().is_ok())),
-            AttributeType::String => text.as_bytes().to_vec(),
-            AttributeType::Int => match int {
-                Some(int) => int.to_le_bytes().to_vec(),
-                None => return Ok(Candidates::NONE),
-            },
-        };
-        if let Some(needles) = self.needles(place)? {
-            let table = self.table()?;
-            let rows = self.rows();
-            let pages = needles.pages_with(needles::hash(&value), column.pages.len());
-            let mut traces: Vec<u32> = pages
-                .flat_map(|page| table.traces_of(column.rows_of(page, rows)))
-                .map(|i| i as u32)
-                .collect();
-            traces.dedup();
-            return Ok(Candidates::Only(traces));
+        if column.pages.iter().all(|page| page.values == 0) {
+            return Ok(Candidates::NONE);
         }
         if kind == AttributeType::String && column.encoding == PageEncoding::Dictionary {
             let texts = self.texts(index, &pages)?;
-            return Ok(Candidates::all_if(texts.iter().any(|known| known == value)));
+            return Ok(Candidates::all_if(
+                value.is_some_and(|value| texts.iter().any(|known| known == value)),
+            ));
         }
         Ok(Candidates::All)
+    }
+
+    /// Traces with a span that has a value in some pages of an attribute column. Where these are few, the column tells; otherwise any
+    /// trace with a span there may.
+    fn in_pages(
+        self,
+        place: usize,
+        kind: AttributeType,
+        text: &str,
+        ranges: &[Range<usize>],
+    ) -> Result<Candidates, QueryError> {
+        if ranges.is_empty() {
+            return Ok(Candidates::NONE);
+        }
+        let (pages, index) = (self.pages()?, Field::ALL.len() + place);
+        let column = pages.columns.get(index).ok_or_else(|| corrupt("a column has no pages"))?;
+        // A filter may be wrong; the dictionary is not, and is needed to read the pages anyway.
+        if column.encoding == PageEncoding::Dictionary
+            && kind == AttributeType::String
+            && !self.texts(index, &pages)?.iter().any(|known| known == text.as_bytes())
+        {
+            return Ok(Candidates::NONE);
+        }
+        let end = |page: usize| (page * column.page_rows).min(self.rows());
+        let mut rows: Vec<Range<usize>> =
+            ranges.iter().map(|pages| end(pages.start)..end(pages.end)).collect();
+        if ranges.len() <= MAX_RANGES_TO_READ {
+            rows = self.rows_with(place, text, rows)?;
+        }
+        if rows.is_empty() {
+            return Ok(Candidates::NONE);
+        }
+        let table = self.table()?;
+        let mut traces: Vec<u32> =
+            rows.into_iter().flat_map(|rows| table.traces_of(rows)).map(|i| i as u32).collect();
+        traces.dedup();
+        Ok(Candidates::Only(traces))
+    }
+
+    /// The rows, of some, that have a value in an attribute column; each as a range of one.
+    fn rows_with(
+        self,
+        place: usize,
+        text: &str,
+        ranges: Vec<Range<usize>>,
+    ) -> Result<Vec<Range<usize>>, QueryError> {
+        let mut projection = Projection::of([]);
+        projection.add_attribute(&self.part.meta.attributes[place].key);
+        let mut found = Vec::new();
+        for rows in ranges {
+            let (first, mut matches) = (rows.start, vec![false; rows.len()]);
+            scan::shredded(&read::load(self, rows, &projection)?.attributes[place], text, &mut matches);
+            found.extend((first..).zip(matches).filter(|(_, matches)| *matches).map(|(row, _)| row..row + 1));
+        }
+        Ok(found)
     }
 }

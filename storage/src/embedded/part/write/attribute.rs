@@ -24,14 +24,23 @@ const MIN_NEEDLE_REPEATS: usize = 4;
 
 type Compressor = zstd::bulk::Compressor<'static>;
 
-/// Writes a column of a row group with so many rows; returns its needle filters if it has many distinct values.
+/// What finds the values of a column.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Filters of its pages, if it has many distinct values.
+    pub(super) needles: Option<Needles>,
+    /// The hashes of all its values, some maybe more than once; `None` where they were not hashed.
+    pub(super) hashes: Option<Vec<u64>>,
+}
+
+/// Writes a column of a row group with so many rows; returns what finds its values.
 pub(super) fn write<'c>(
     column: &AttributeColumn,
     placement: &mut Placement,
     rows: usize,
     descriptor: &ColumnDescPtr,
     compressor: &'c mut Compressor,
-) -> Result<(Chunk<'c>, Option<Needles>), ParquetError> {
+) -> Result<(Chunk<'c>, Found), ParquetError> {
     let placed = placement.place(&column.rows);
     let page_rows = page_rows(column.rows.len(), rows);
     let descriptor = descriptor.clone();
@@ -50,16 +59,17 @@ pub(super) fn write<'c>(
                 let mut chunk = chunk(PageEncoding::Dictionary);
                 chunk.dictionary(dictionary, known.len())?;
                 put_numbers(&mut chunk, placed, rows, known.len(), &numbers, |_| ())?;
-                Ok((chunk, None))
+                let hashes = known.iter().map(|value| needles::hash(&value.to_le_bytes())).collect();
+                Ok((chunk, Found { needles: None, hashes: Some(hashes) }))
             }
             None => {
-                let mut needles = Needles::default();
+                let mut found = Hashed::default();
                 let mut chunk = chunk(PageEncoding::Split);
                 sparse(&mut chunk, placed, rows, |places, out| {
                     put_split(out, places.clone().map(|place| values[place].to_le_bytes()));
-                    needles.push(places.map(|place| needles::hash(&values[place].to_le_bytes())));
+                    found.push(places.map(|place| needles::hash(&values[place].to_le_bytes())));
                 })?;
-                Ok((chunk, Some(needles)))
+                Ok((chunk, found.into_found()))
             }
         },
         AttributeValues::Double(values) => {
@@ -67,12 +77,12 @@ pub(super) fn write<'c>(
             sparse(&mut chunk, placed, rows, |places, out| {
                 put_split(out, places.map(|place| values[place].to_le_bytes()));
             })?;
-            Ok((chunk, None))
+            Ok((chunk, Found::default()))
         }
         AttributeValues::Bool(values) => {
             let mut chunk = chunk(PageEncoding::Plain);
             sparse(&mut chunk, placed, rows, |places, out| put_bits(out, places.map(|place| values[place])))?;
-            Ok((chunk, None))
+            Ok((chunk, Found::default()))
         }
     }
 }
@@ -82,16 +92,16 @@ fn text<'c>(
     coded: &Coded,
     placed: Placed<'_>,
     rows: usize,
-) -> Result<(Chunk<'c>, Option<Needles>), ParquetError> {
+) -> Result<(Chunk<'c>, Found), ParquetError> {
     let values = coded.values.values();
     let mut dictionary = Vec::new();
     byte_array::encode_plain(&mut dictionary, values.iter());
     chunk.dictionary(dictionary, values.len())?;
+    let hashes: Vec<u64> = values.iter().map(needles::hash).collect();
     if values.len() < MIN_NEEDLE_VALUES {
         put_numbers(&mut chunk, placed, rows, values.len(), &coded.ids, |_| ())?;
-        return Ok((chunk, None));
+        return Ok((chunk, Found { needles: None, hashes: Some(hashes) }));
     }
-    let hashes: Vec<u64> = values.iter().map(needles::hash).collect();
     let (mut needles, mut filtered) = (Needles::default(), 0);
     put_numbers(&mut chunk, placed, rows, values.len(), &coded.ids, |numbers| {
         let mut distinct = numbers.to_vec();
@@ -101,7 +111,7 @@ fn text<'c>(
         needles.push(distinct.into_iter().map(|number| hashes[number as usize]));
     })?;
     let is_local = filtered * MIN_NEEDLE_REPEATS <= coded.ids.len();
-    Ok((chunk, is_local.then_some(needles)))
+    Ok((chunk, Found { needles: is_local.then_some(needles), hashes: Some(hashes) }))
 }
 
 /// Text that hardly repeats.
@@ -110,13 +120,33 @@ fn plain<'c, 's>(
     text: impl Fn(usize) -> &'s [u8],
     placed: Placed<'_>,
     rows: usize,
-) -> Result<(Chunk<'c>, Option<Needles>), ParquetError> {
-    let mut needles = Needles::default();
+) -> Result<(Chunk<'c>, Found), ParquetError> {
+    let mut found = Hashed::default();
     sparse(&mut chunk, placed, rows, |places, out| {
         byte_array::encode(out, places.clone().map(&text));
-        needles.push(places.map(|place| needles::hash(text(place))));
+        found.push(places.map(|place| needles::hash(text(place))));
     })?;
-    Ok((chunk, Some(needles)))
+    Ok((chunk, found.into_found()))
+}
+
+/// Values that are hashed as their pages are written.
+#[derive(Default)]
+struct Hashed {
+    needles: Needles,
+    hashes: Vec<u64>,
+}
+
+impl Hashed {
+    /// Adds those of the next page.
+    fn push(&mut self, hashes: impl Iterator<Item = u64>) {
+        let before = self.hashes.len();
+        self.hashes.extend(hashes);
+        self.needles.push(self.hashes[before..].iter().copied());
+    }
+
+    fn into_found(self) -> Found {
+        Found { needles: Some(self.needles), hashes: Some(self.hashes) }
+    }
 }
 
 /// Writes pages of numbers of a dictionary with `count` entries; `see` is shown those of each page.

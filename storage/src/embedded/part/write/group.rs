@@ -14,11 +14,10 @@ use super::super::field::Field;
 use super::super::file::Compressors;
 use super::super::links;
 use super::super::meta::AttributeMeta;
-use super::super::needles::Needles;
 use super::super::pages::{ColumnPages, PageEncoding};
 use super::super::parents;
 use super::super::sparse::{Placed, Placement, Values};
-use super::attribute;
+use super::attribute::{self, Found};
 use crate::model::{Resource, Scope};
 
 /// Rows of a page. A trace is read by decompressing one page of each column; smaller pages compress worse.
@@ -39,8 +38,8 @@ pub(super) fn page_rows(values: usize, rows: usize) -> usize {
 pub(super) struct Written {
     /// Of each column, in the order of the file.
     pub(super) pages: Vec<ColumnPages>,
-    /// Needle filters, with the places of their attribute columns.
-    pub(super) needles: Vec<(usize, Needles)>,
+    /// What finds the values of each attribute column.
+    pub(super) found: Vec<Found>,
 }
 
 /// What the columns of a row group are written from.
@@ -78,7 +77,7 @@ impl<'a> GroupWriter<'a> {
         attributes: &[AttributeMeta],
     ) -> io::Result<Written> {
         let descriptors = file.schema_descr().columns().to_vec();
-        let (mut pages, mut needles) = (Vec::new(), Vec::new());
+        let (mut pages, mut found) = (Vec::new(), Vec::new());
         let rows = self.order.len();
         let mut group = file.next_row_group().map_err(io::Error::other)?;
         for field in Field::ALL {
@@ -87,9 +86,9 @@ impl<'a> GroupWriter<'a> {
         }
         for place in 0..attributes.len() {
             let descriptor = &descriptors[Field::ALL.len() + place];
-            let (chunk, filter) = self.attribute(place, descriptor).map_err(io::Error::other)?;
+            let (chunk, values) = self.attribute(place, descriptor).map_err(io::Error::other)?;
             pages.push(append(&mut group, chunk, rows)?);
-            needles.extend(filter.map(|filter| (place, filter)));
+            found.push(values);
         }
         let group = group.close().map_err(io::Error::other)?;
         // The offsets so far are those within each chunk.
@@ -97,7 +96,7 @@ impl<'a> GroupWriter<'a> {
             let start = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset()) as u64;
             pages.dictionary.iter_mut().chain(&mut pages.pages).for_each(|page| page.offset += start);
         }
-        Ok(Written { pages, needles })
+        Ok(Written { pages, found })
     }
 
     fn field(&mut self, field: Field, descriptor: &ColumnDescPtr) -> Result<Chunk<'_>, ParquetError> {
@@ -307,7 +306,7 @@ impl<'a> GroupWriter<'a> {
         &mut self,
         place: usize,
         descriptor: &ColumnDescPtr,
-    ) -> Result<(Chunk<'_>, Option<Needles>), ParquetError> {
+    ) -> Result<(Chunk<'_>, Found), ParquetError> {
         let Self { placement, compressors, order, .. } = self;
         match self.columns.attributes.get(place) {
             Some(column) => {
@@ -322,7 +321,7 @@ impl<'a> GroupWriter<'a> {
                     page_rows(0, order.len()),
                 );
                 sparse(&mut chunk, placement.place(&[]), order.len(), |_, _| ())?;
-                Ok((chunk, None))
+                Ok((chunk, Found { needles: None, hashes: Some(Vec::new()) }))
             }
         }
     }

@@ -1,0 +1,278 @@
+//! RED figures and edges of a store: derived when a segment is sealed, kept with its part, added up when somebody asks.
+//!
+//! A part's figures say by what the spans of its segment change the figures of all parts committed before. [`Recent`] remembers the traces
+//! of those, so that a span which arrives late still finds its parent, or corrects what was derived without it. There is one thread that
+//! seals; a part and its figures become durable, and visible, together; so after a crash the same differences are derived again.
+//!
+//! ```text
+//! sealing:  columns ─ extract ─→ known spans by trace ─ ledger (against `Recent`) ─→ figures file of the part
+//! a query:  figures of parts + history of expired parts + the same ledger over the segments that are not sealed
+//! ```
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use super::columns::Columns;
+use super::part::{Disk, SharedPart};
+use super::shared::Shared;
+use super::view::View;
+use crate::QueryError;
+use crate::topology::{
+    Admission, AdmissionLimits, Figures, FiguresQuery, KnownSpan, Ledger, Resolution, Roles, Totals,
+};
+
+mod encode;
+mod extract;
+mod file;
+mod history;
+mod recent;
+#[cfg(test)]
+mod tests;
+
+pub(super) use file::{ByBytes, FIGURES_FILE, FiguresCache, FiguresFile};
+pub(super) use history::{History, expire, keep};
+
+use extract::Extractor;
+use recent::{Recent, TraceKey};
+
+/// How figures are derived.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TopologyOptions {
+    /// The most bytes that traces take which are remembered although their spans are in parts. Default: 32 MiB, which is about 700,000 spans.
+    pub recent_bytes: usize,
+    /// How long a trace is remembered after the last of its spans was sealed. Default: 5 minutes.
+    pub recent_max_age: Duration,
+    /// How many different keys are told apart.
+    pub limits: AdmissionLimits,
+}
+
+impl Default for TopologyOptions {
+    fn default() -> Self {
+        Self {
+            recent_bytes: 32 /* MiB */ * 1024 * 1024,
+            recent_max_age: Duration::from_secs(5 * 60),
+            limits: AdmissionLimits::default(),
+        }
+    }
+}
+
+/// More roles than this are not kept: those in use are numbered anew, and if they are too many, what is remembered is forgotten.
+const MAX_ROLES: usize = 1 << 16;
+
+/// What figures are derived with.
+pub(super) struct Derivation(Mutex<State>);
+
+pub(super) struct State {
+    began: Instant,
+    roles: Roles,
+    recent: Recent,
+    limits: AdmissionLimits,
+    admission: Option<Admission>,
+    // Whether what a process before this one sealed is remembered.
+    is_filled: bool,
+    live: Option<Live>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            began: Instant::now(),
+            roles: Roles::default(),
+            recent: Recent::default(),
+            limits: AdmissionLimits::default(),
+            admission: None,
+            is_filled: false,
+            live: None,
+        }
+    }
+}
+
+/// What was derived last of the segments that are not sealed.
+struct Live {
+    // Their numbers, and how many rows of each.
+    rows: Vec<(u64, usize)>,
+    totals: Arc<Totals>,
+}
+
+/// What sealing a segment adds.
+pub(super) struct Derived {
+    ledger: Ledger,
+    spans: Vec<(TraceKey, KnownSpan)>,
+}
+
+impl Derivation {
+    pub(super) fn new(options: &TopologyOptions) -> Self {
+        Self(Mutex::new(State { limits: options.limits, ..State::default() }))
+    }
+
+    /// Derives what the rows of a segment add to the figures of all parts. `order` is that of a part.
+    pub(super) fn derive(
+        &self,
+        shared: &Shared,
+        columns: &Columns,
+        order: &[u32],
+    ) -> Result<Derived, QueryError> {
+        let state = &mut *self.0.lock();
+        state.fill(shared)?;
+        Ok(state.derive(columns, order))
+    }
+
+    /// Shows a sealed segment's part, and remembers its traces, in one step.
+    pub(super) fn commit(&self, shared: &Shared, derived: Option<Derived>, change: impl FnOnce(&mut View)) {
+        let state = &mut *self.0.lock();
+        if let Some(derived) = derived {
+            state.remember(&shared.options.topology, &derived.spans);
+        }
+        state.live = None;
+        shared.change_view(change);
+    }
+}
+
+impl Derived {
+    /// The figures at each resolution.
+    fn resolved(&self) -> [Totals; Resolution::ALL.len()] {
+        Resolution::ALL.map(|resolution| {
+            let mut totals = self.ledger.totals().at(resolution);
+            totals.prune();
+            totals
+        })
+    }
+
+    /// Writes the figures into the directory of a part, and syncs the file.
+    pub(super) fn write(&self, disk: &Disk, dir: &Path) -> std::io::Result<()> {
+        file::write(disk, dir, &self.resolved())
+    }
+}
+
+impl State {
+    /// For benchmarks: derives the figures of a segment, encodes them, and remembers its traces; returns the bytes.
+    pub(super) fn seal(&mut self, columns: &Columns, order: &[u32]) -> std::io::Result<usize> {
+        let derived = self.derive(columns, order);
+        let sections = file::sections(&derived.resolved())?;
+        self.remember(&TopologyOptions::default(), &derived.spans);
+        Ok(sections.iter().map(|section| section.compressed.len()).sum())
+    }
+
+    fn derive(&mut self, columns: &Columns, order: &[u32]) -> Derived {
+        let mut spans = Vec::with_capacity(order.len());
+        Extractor::new(columns, columns.len()).extract(&mut self.roles, order, &mut spans);
+        Derived { ledger: self.add_up(&spans), spans }
+    }
+
+    /// What these spans, which are ordered by trace, change.
+    fn add_up(&mut self, spans: &[(TraceKey, KnownSpan)]) -> Ledger {
+        let mut admission = self.admission.take().unwrap_or_else(|| Admission::new(self.limits));
+        admission.set_minute((self.began.elapsed().as_secs() / 60) as u32);
+        let mut ledger = Ledger::bounded(admission);
+        let (mut all, nothing) = (Vec::new(), Vec::new());
+        for trace in spans.chunk_by(|a, b| a.0 == b.0) {
+            let before = self.recent.get(&trace[0].0).unwrap_or(&nothing);
+            let Some(trace_id) = laneway_proto::TraceId::from_bytes(trace[0].0) else { continue };
+            recent::unite(before, trace.iter().map(|(_, span)| *span), &mut all);
+            ledger.add_trace(&self.roles, trace_id, before, &all);
+        }
+        self.admission = Some(ledger.into_admission());
+        ledger
+    }
+
+    fn remember(&mut self, options: &TopologyOptions, spans: &[(TraceKey, KnownSpan)]) {
+        self.recent.insert(spans, Instant::now());
+        self.recent.forget(options.recent_bytes, options.recent_max_age, Instant::now());
+        if self.roles.len() > MAX_ROLES {
+            self.recent.renumber(&mut self.roles, MAX_ROLES / 2);
+            // It knows keys by the numbers of roles.
+            self.admission = None;
+        }
+    }
+
+    /// Remembers what an earlier process sealed shortly before this one was started.
+    fn fill(&mut self, shared: &Shared) -> Result<(), QueryError> {
+        if std::mem::replace(&mut self.is_filled, true) {
+            return Ok(());
+        }
+        let mut parts: Vec<SharedPart> = shared.view().parts.clone();
+        parts.sort_unstable_by_key(|part| std::cmp::Reverse(part.id()));
+        let mut room = shared.options.topology.recent_bytes / recent::BYTES_PER_SPAN;
+        for part in parts {
+            let is_recent = part.age(&shared.layout.parts) <= shared.options.topology.recent_max_age;
+            if !is_recent || part.rows() > room {
+                break;
+            }
+            room -= part.rows();
+            for group in part.row_groups() {
+                let columns = group.load(0..group.rows(), &extract::projection())?;
+                let order: Vec<u32> = (0..columns.len() as u32).collect();
+                let mut spans = Vec::new();
+                Extractor::new(&columns, columns.len()).extract(&mut self.roles, &order, &mut spans);
+                self.recent.insert(&spans, Instant::now());
+            }
+        }
+        Ok(())
+    }
+
+    /// What the segments that are not sealed add to the parts of a view.
+    fn live(&mut self, view: &View) -> Arc<Totals> {
+        let rows: Vec<(u64, usize)> =
+            view.live.iter().map(|segment| (segment.number, segment.visible_rows())).collect();
+        if let Some(live) = self.live.as_ref().filter(|live| live.rows == rows) {
+            return Arc::clone(&live.totals);
+        }
+        let mut spans = Vec::new();
+        for (segment, &(_, rows)) in view.live.iter().zip(&rows) {
+            let segment = segment.spans.read();
+            let order: Vec<u32> = (0..rows as u32).collect();
+            Extractor::new(segment.columns(), rows).extract(&mut self.roles, &order, &mut spans);
+        }
+        spans.sort_by_key(|(trace, _)| *trace);
+        let totals = Arc::new(self.add_up(&spans).totals().clone());
+        self.live = Some(Live { rows, totals: Arc::clone(&totals) });
+        totals
+    }
+}
+
+/// The figures that a query asks for, of everything that is durable now.
+pub(super) fn answer(shared: &Shared, query: &FiguresQuery) -> Result<Figures, QueryError> {
+    let resolution = query.resolution();
+    let (view, live) = {
+        let state = &mut *shared.derivation.0.lock();
+        state.fill(shared)?;
+        // What is remembered belongs to the parts of this view.
+        let view = shared.view();
+        let live = state.live(&view);
+        (view, live)
+    };
+    let mut totals = Totals::default();
+    totals.add_wanted(&live.at(resolution), query);
+    for file in
+        view.parts.iter().filter_map(|part| part.figures()).chain(view.history.iter().map(|old| old.file()))
+    {
+        if file.may_have(query) {
+            totals.add_wanted(&*file.totals(resolution, &shared.figures_cache)?, query);
+        }
+    }
+    Ok(totals.judge(query))
+}
+
+/// Unites the figures of parts into those of the part that replaces them.
+pub(super) fn merge(
+    disk: &Disk,
+    parts: &[SharedPart],
+    dir: &Path,
+    change: impl Fn(&mut Totals),
+) -> Result<(), QueryError> {
+    let mut united = Vec::new();
+    for resolution in Resolution::ALL {
+        let mut totals = Totals::default();
+        for file in parts.iter().filter_map(|part| part.figures()) {
+            totals.add(&file.read(resolution)?);
+        }
+        change(&mut totals);
+        totals.prune();
+        united.push(totals);
+    }
+    file::write(disk, dir, &united)?;
+    Ok(())
+}

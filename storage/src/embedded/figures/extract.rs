@@ -1,0 +1,270 @@
+//! From columns to what figures need of spans.
+
+use std::borrow::Cow;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use laneway_proto::Lane;
+
+use super::recent::TraceKey;
+use crate::embedded::columns::{AttributeColumn, AttributeValues, Columns, resource};
+use crate::embedded::part::{Field, Projection};
+use crate::model::from_otlp::LANE_ATTRIBUTES;
+use crate::model::{SpanKind, StatusCode};
+use crate::topology::{KnownSpan, PEER_ATTRIBUTES, Peer, Place, Role, RoleId, Roles, TraceState, is_said_by};
+
+type Map<K, V> = HashMap<K, V, FixedState>;
+
+/// What figures are made of, for parts.
+pub(super) fn projection() -> Projection {
+    let mut projection = Projection::of([
+        Field::TraceId,
+        Field::SpanId,
+        Field::ParentSpanId,
+        Field::Timestamp,
+        Field::Duration,
+        Field::SpanKind,
+        Field::StatusCode,
+        Field::SpanName,
+        Field::TraceState,
+        Field::Lane,
+        Field::Resource,
+    ]);
+    for key in PEER_ATTRIBUTES.iter().chain(&LANE_ATTRIBUTES) {
+        projection.add_attribute(key);
+    }
+    projection
+}
+
+/// Reads known spans out of columns. Rows that share what makes a role are told by the numbers of their values.
+pub(super) struct Extractor<'a> {
+    columns: &'a Columns,
+    // By number of the resource.
+    places: Vec<Option<Arc<Place>>>,
+    // By number of the tracestate.
+    trace_states: Map<u32, Arc<TraceState>>,
+    // By row: whether it names a lane itself; where it names another lane than the baseline, it does.
+    names_lane: Vec<bool>,
+    // By row: what tells its attributes about the other side apart from those of other rows; 0 where there are none.
+    peer_prints: Vec<u64>,
+    peers: Map<(u64, i32), Option<Arc<Peer>>>,
+    roles: Map<Numbers, RoleId>,
+}
+
+/// What the role of a row is made of, by the numbers of its values.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Numbers {
+    resource: u32,
+    name: u32,
+    kind: i32,
+    status: i32,
+    lane: Option<u32>,
+    peer: u64,
+    trace_state: u32,
+    // Whether the tracestate tells the caller of this row.
+    is_called: bool,
+}
+
+impl<'a> Extractor<'a> {
+    /// Of the first `rows` rows.
+    pub(super) fn new(columns: &'a Columns, rows: usize) -> Self {
+        let mut extractor = Self {
+            columns,
+            places: vec![None; columns.resource.values.len()],
+            trace_states: Map::default(),
+            names_lane: vec![false; rows],
+            peer_prints: vec![0; rows],
+            peers: Map::default(),
+            roles: Map::default(),
+        };
+        for column in &columns.attributes {
+            if LANE_ATTRIBUTES.contains(&column.key.as_str()) {
+                extractor.look_for_lanes(column, rows);
+            }
+        }
+        for (number, column) in (1..).zip(&columns.attributes) {
+            if PEER_ATTRIBUTES.contains(&column.key.as_str()) {
+                extractor.print(number, column, rows);
+            }
+        }
+        extractor
+    }
+
+    /// Adds the spans of these rows.
+    pub(super) fn extract(
+        &mut self,
+        roles: &mut Roles,
+        rows: &[u32],
+        spans: &mut Vec<(TraceKey, KnownSpan)>,
+    ) {
+        let columns = self.columns;
+        for &row in rows {
+            let row = row as usize;
+            let role = self.role(roles, row);
+            spans.push((
+                columns.trace_id[row],
+                KnownSpan {
+                    span_id: u64::from_be_bytes(columns.span_id[row]),
+                    parent_span_id: u64::from_be_bytes(columns.parent_span_id[row]),
+                    start_unix_ns: columns.start_unix_ns[row],
+                    duration_ns: columns.clamped_duration_ns(row),
+                    role,
+                },
+            ));
+        }
+    }
+
+    fn look_for_lanes(&mut self, column: &AttributeColumn, rows: usize) {
+        match &column.values {
+            AttributeValues::String(coded) => {
+                let is_lane: Vec<bool> =
+                    coded.values.ids().map(|id| Lane::is_name(coded.values.get(id))).collect();
+                for (&row, &id) in
+                    column.rows.iter().zip(&coded.ids).take_while(|(row, _)| (**row as usize) < rows)
+                {
+                    self.names_lane[row as usize] |= is_lane[id as usize];
+                }
+            }
+            AttributeValues::Plain(texts) => {
+                for (&row, text) in
+                    column.rows.iter().zip(texts.iter()).take_while(|(row, _)| (**row as usize) < rows)
+                {
+                    self.names_lane[row as usize] |= Lane::is_name(text);
+                }
+            }
+            AttributeValues::Int(_) | AttributeValues::Double(_) | AttributeValues::Bool(_) => {}
+        }
+    }
+
+    /// Mixes the values of a column into the prints of its rows.
+    fn print(&mut self, number: u64, column: &AttributeColumn, rows: usize) {
+        // Which kinds of span say something by it is the same for all its rows.
+        let says: Vec<bool> = KINDS.iter().map(|&kind| is_said_by(kind, &column.key)).collect();
+        let is_url = matches!(column.key.as_str(), "url.full" | "http.url");
+        let hash_text = |text: &[u8]| {
+            // Of a URL, nothing but the host is of interest; what comes behind it is different for each span.
+            let text =
+                if is_url { text.splitn(4, |&byte| byte == b'/').nth(2).unwrap_or(text) } else { text };
+            FixedState::default().hash_one(text)
+        };
+        let hashes: Vec<u64> = match &column.values {
+            AttributeValues::String(coded) => {
+                let hashes: Vec<u64> = coded.values.ids().map(|id| hash_text(coded.values.get(id))).collect();
+                coded.ids.iter().map(|&id| hashes[id as usize]).collect()
+            }
+            AttributeValues::Plain(texts) => texts.iter().map(hash_text).collect(),
+            AttributeValues::Int(numbers) => numbers.iter().map(|&number| number as u64).collect(),
+            AttributeValues::Double(_) | AttributeValues::Bool(_) => return,
+        };
+        for (&row, &hash) in column.rows.iter().zip(&hashes) {
+            let row = row as usize;
+            if row >= rows {
+                break;
+            }
+            if says[kind_place(self.columns.kind[row])] {
+                let print = FixedState::default().hash_one((self.peer_prints[row], number, hash));
+                // 0 says that there is nothing.
+                self.peer_prints[row] = print | 1;
+            }
+        }
+    }
+
+    fn role(&mut self, roles: &mut Roles, row: usize) -> RoleId {
+        let columns = self.columns;
+        let trace_state = columns.trace_state.ids[row];
+        let lane = columns.lane.ids[row];
+        let names_lane = self.names_lane[row];
+        let state = Arc::clone(self.trace_state(trace_state));
+        let kind = columns.kind[row];
+        let parent = u64::from_be_bytes(columns.parent_span_id[row]);
+        let numbers = Numbers {
+            resource: columns.resource.ids[row],
+            name: columns.name.ids[row],
+            kind,
+            status: columns.status[row],
+            lane: names_lane.then_some(lane),
+            peer: self.peer_prints[row],
+            // Most say the same of a role: nothing.
+            trace_state: if state.says_nothing() { u32::MAX } else { trace_state },
+            is_called: state.is_caller_of(SpanKind::from_otlp(kind), parent),
+        };
+        if let Some(&role) = self.roles.get(&numbers) {
+            return role;
+        }
+        let role = Role {
+            place: self.place(numbers.resource),
+            operation: String::from_utf8_lossy(columns.name.get(row)).into(),
+            kind: SpanKind::from_otlp(kind),
+            status: StatusCode::from_otlp(numbers.status),
+            lane: names_lane.then(|| Lane::new(&columns.lane.text(row)).unwrap_or_default()),
+            peer: self.peer(row),
+            caller: state.caller.clone().filter(|_| numbers.is_called),
+            threshold: state.threshold,
+        };
+        let role = roles.intern(role);
+        self.roles.insert(numbers, role);
+        role
+    }
+
+    fn trace_state(&mut self, number: u32) -> &Arc<TraceState> {
+        let columns = self.columns;
+        self.trace_states.entry(number).or_insert_with(|| {
+            Arc::new(TraceState::of(&String::from_utf8_lossy(columns.trace_state.values.get(number))))
+        })
+    }
+
+    fn place(&mut self, number: u32) -> Arc<Place> {
+        let bytes = self.columns.resource.values.get(number);
+        let place = self.places[number as usize].get_or_insert_with(|| {
+            // What is stored was checked when it was received.
+            Arc::new(Place::of(&resource(bytes).unwrap_or_default()))
+        });
+        Arc::clone(place)
+    }
+
+    fn peer(&mut self, row: usize) -> Option<Arc<Peer>> {
+        let print = self.peer_prints[row];
+        if print == 0 {
+            return None;
+        }
+        let columns = self.columns;
+        let kind = columns.kind[row];
+        self.peers
+            .entry((print, kind))
+            .or_insert_with(|| {
+                Peer::of(SpanKind::from_otlp(kind), |key| {
+                    let of_key = columns.attributes.iter().filter(|column| column.key == key);
+                    of_key.into_iter().find_map(|column| text(column, row))
+                })
+                .map(Arc::new)
+            })
+            .clone()
+    }
+}
+
+const KINDS: [SpanKind; 6] = [
+    SpanKind::Unspecified,
+    SpanKind::Internal,
+    SpanKind::Server,
+    SpanKind::Client,
+    SpanKind::Producer,
+    SpanKind::Consumer,
+];
+
+fn kind_place(kind: i32) -> usize {
+    let kind = SpanKind::from_otlp(kind);
+    KINDS.iter().position(|other| *other == kind).unwrap_or_default()
+}
+
+/// The value of a row as text, where it is text or a whole number.
+fn text(column: &AttributeColumn, row: usize) -> Option<Cow<'_, str>> {
+    let place = column.rows.binary_search(&(row as u32)).ok()?;
+    match &column.values {
+        AttributeValues::String(coded) => Some(String::from_utf8_lossy(coded.values.get(coded.ids[place]))),
+        AttributeValues::Plain(texts) => Some(String::from_utf8_lossy(texts.get(place))),
+        AttributeValues::Int(numbers) => Some(numbers[place].to_string().into()),
+        AttributeValues::Double(_) | AttributeValues::Bool(_) => None,
+    }
+}

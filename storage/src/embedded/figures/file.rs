@@ -1,0 +1,199 @@
+//! `figures.bin`: the figures of a part, at each resolution.
+//!
+//! ```text
+//! magic "LWFIGS01"
+//! first and last bucket that it has figures of, in seconds since the Unix epoch: u64 each
+//! for the keys, then each resolution, finest first: length of the section, length decompressed, CRC-32C of the section: u32 each
+//! CRC-32C of all above: u32
+//! the sections, each zstd; see `encode` for what is in them
+//! ```
+//! Numbers are little-endian.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use super::encode;
+use crate::QueryError;
+use crate::embedded::part::Disk;
+use crate::topology::{FiguresQuery, Resolution, Totals};
+
+pub(in super::super) const FIGURES_FILE: &str = "figures.bin";
+
+const MAGIC: [u8; 8] = *b"LWFIGS01";
+/// Keys, and the rows of each resolution.
+const SECTIONS: usize = 1 + Resolution::ALL.len();
+const HEADER_LEN: usize = 8 + 2 * 8 + SECTIONS * 12 + 4;
+const ZSTD_LEVEL: i32 = 3;
+/// A section that claims to be larger when decompressed is damaged.
+const MAX_DECOMPRESSED: usize = 1 << 30;
+
+/// Figures that were read, by file and resolution.
+pub(in super::super) type FiguresCache = Cache<(u64, Resolution), Arc<Totals>, ByBytes>;
+
+/// About how many bytes decoded figures take.
+#[derive(Debug, Clone)]
+pub(in super::super) struct ByBytes;
+
+impl Weighter<(u64, Resolution), Arc<Totals>> for ByBytes {
+    fn weight(&self, _: &(u64, Resolution), totals: &Arc<Totals>) -> u64 {
+        totals.memory_bytes() as u64
+    }
+}
+
+/// An open file of figures.
+#[derive(Debug)]
+pub(in super::super) struct FiguresFile {
+    // What the cache knows it by: no other file that this process opens has the same.
+    number: u64,
+    file: File,
+    first_s: u64,
+    last_s: u64,
+    sections: [Section; SECTIONS],
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Section {
+    offset: u64,
+    len: u32,
+    decompressed_len: u32,
+    crc32c: u32,
+}
+
+/// A section as it is written.
+pub(super) struct EncodedSection {
+    pub(super) compressed: Vec<u8>,
+    decompressed_len: usize,
+}
+
+/// The sections of figures, which must number their keys alike; finest resolution first.
+pub(super) fn sections(totals: &[Totals]) -> io::Result<Vec<EncodedSection>> {
+    let Some(finest) = totals.first() else { return Ok(Vec::new()) };
+    let numbering = encode::Numbering::of(finest);
+    let keys = encode::encode_keys(finest, &numbering);
+    let rows = totals.iter().map(|totals| encode::encode_rows(totals, &numbering));
+    std::iter::once(keys)
+        .chain(rows)
+        .map(|bytes| {
+            let compressed = zstd::bulk::compress(&bytes, ZSTD_LEVEL)?;
+            Ok(EncodedSection { compressed, decompressed_len: bytes.len() })
+        })
+        .collect()
+}
+
+/// Writes figures, finest resolution first, into the directory of a part, and syncs the file.
+pub(super) fn write(disk: &Disk, dir: &Path, totals: &[Totals]) -> io::Result<()> {
+    let mut header = MAGIC.to_vec();
+    let times = || totals.iter().flat_map(Totals::times_s);
+    header.extend(times().min().unwrap_or(u64::MAX).to_le_bytes());
+    header.extend(times().max().unwrap_or(0).to_le_bytes());
+    let sections = sections(totals)?;
+    for EncodedSection { compressed, decompressed_len } in &sections {
+        header.extend((compressed.len() as u32).to_le_bytes());
+        header.extend((*decompressed_len as u32).to_le_bytes());
+        header.extend(crc32c::crc32c(compressed).to_le_bytes());
+    }
+    header.extend(crc32c::crc32c(&header).to_le_bytes());
+    let mut file = disk.create(&dir.join(FIGURES_FILE))?;
+    file.write_all(&header)?;
+    for section in &sections {
+        file.write_all(&section.compressed)?;
+    }
+    file.sync_all()
+}
+
+impl FiguresFile {
+    /// Opens a file; `None` when there is none: parts of a version before figures have none.
+    pub(in super::super) fn open(path: &Path) -> Result<Option<Self>, QueryError> {
+        use std::sync::atomic::{AtomicU64, Ordering};
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let mut header = [0; HEADER_LEN];
+        read_exact(&file, &mut header, 0)?;
+        let (fields, crc) = header.split_at(HEADER_LEN - 4);
+        if !fields.starts_with(&MAGIC) || crc32c::crc32c(fields).to_le_bytes() != crc {
+            return Err(corrupt("its header is damaged"));
+        }
+        let number = |at: usize, len: usize| {
+            fields[at..at + len].iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
+        };
+        let mut sections = [Section::default(); SECTIONS];
+        let mut offset = HEADER_LEN as u64;
+        for (section, at) in sections.iter_mut().zip((24..).step_by(12)) {
+            let [len, decompressed_len, crc32c] = [at, at + 4, at + 8].map(|at| number(at, 4) as u32);
+            *section = Section { offset, len, decompressed_len, crc32c };
+            offset += u64::from(len);
+        }
+        if file.metadata()?.len() != offset {
+            return Err(corrupt("it is cut"));
+        }
+        let (first_s, last_s) = (number(8, 8), number(16, 8));
+        Ok(Some(Self { number: NEXT.fetch_add(1, Ordering::Relaxed), file, first_s, last_s, sections }))
+    }
+
+    pub(in super::super) fn bytes(&self) -> Result<u64, QueryError> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    /// The last bucket that it has figures of, in seconds since the Unix epoch.
+    pub(super) fn last_s(&self) -> u64 {
+        self.last_s
+    }
+
+    /// Whether it may have something that a query asks for, or needs.
+    pub(super) fn may_have(&self, query: &FiguresQuery) -> bool {
+        let window_ns = crate::topology::PRESENCE_WINDOW.as_nanos() as u64;
+        let ns = |s: u64| s.saturating_mul(1_000_000_000);
+        let first = query.range.start_unix_ns.saturating_sub(window_ns);
+        // A bucket of an hour holds what comes after its start.
+        self.first_s <= self.last_s
+            && ns(self.first_s) <= query.range.end_unix_ns
+            && first <= ns(self.last_s.saturating_add(u64::from(Resolution::Hour.seconds())))
+    }
+
+    /// Its figures at a resolution, out of the cache if they are there.
+    pub(super) fn totals(
+        &self,
+        resolution: Resolution,
+        cache: &FiguresCache,
+    ) -> Result<Arc<Totals>, QueryError> {
+        cache.get_or_insert_with(&(self.number, resolution), || Ok(Arc::new(self.read(resolution)?)))
+    }
+
+    /// Its figures at a resolution.
+    pub(super) fn read(&self, resolution: Resolution) -> Result<Totals, QueryError> {
+        let (keys, rows) = (self.section(0)?, self.section(1 + resolution as usize)?);
+        encode::decode(&keys, &rows).map_err(corrupt)
+    }
+
+    fn section(&self, number: usize) -> Result<Vec<u8>, QueryError> {
+        let section = self.sections[number];
+        let mut bytes = vec![0; section.len as usize];
+        read_exact(&self.file, &mut bytes, section.offset)?;
+        let len = section.decompressed_len as usize;
+        if crc32c::crc32c(&bytes) != section.crc32c || len > MAX_DECOMPRESSED {
+            return Err(corrupt("a checksum does not match"));
+        }
+        zstd::bulk::decompress(&bytes, len).map_err(corrupt)
+    }
+}
+
+fn read_exact(file: &File, bytes: &mut [u8], offset: u64) -> Result<(), QueryError> {
+    file.read_exact_at(bytes, offset).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => corrupt("it ends too early"),
+        _ => error.into(),
+    })
+}
+
+fn corrupt(problem: impl std::fmt::Display) -> QueryError {
+    QueryError::Corrupt(format!("a file of figures: {problem}"))
+}

@@ -1,0 +1,230 @@
+//! Figures of a store, however its spans arrive and whatever it goes through, against those of all its spans at once.
+
+use std::sync::Arc;
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use tempfile::TempDir;
+
+use super::*;
+use crate::embedded::tests::lifecycle::{killed, merge_all, seal};
+use crate::embedded::tests::{append, options};
+use crate::embedded::{EmbeddedStore, Options, retention};
+use crate::model::{Span, SpanKind};
+use crate::query::TimeRange;
+use crate::store::Store;
+use crate::testing::{EPOCH_UNIX_NS, MemoryStore, SpanBuilder, span};
+use crate::topology::{EdgeLevel, FiguresQuery};
+
+const SECOND_NS: u64 = 1_000_000_000;
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// Spans by their place in the world.
+    Append(Vec<Index>),
+    Seal,
+    Merge,
+    Reopen,
+    Kill,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => vec(any::<Index>(), 1..8).prop_map(Step::Append),
+        4 => Just(Step::Seal),
+        1 => Just(Step::Merge),
+        1 => Just(Step::Reopen),
+        1 => Just(Step::Kill),
+    ]
+}
+
+/// A span of a small fleet, whose parent may be any other, or none that exists.
+fn member(id: u64) -> impl Strategy<Value = SpanBuilder> {
+    let kinds =
+        [SpanKind::Internal, SpanKind::Server, SpanKind::Client, SpanKind::Producer, SpanKind::Consumer];
+    let peers: [&[(&str, &str)]; 5] = [
+        &[],
+        &[("db.system.name", "redis"), ("server.address", "cache.local")],
+        &[("messaging.system", "kafka"), ("messaging.destination.name", "orders")],
+        &[("url.full", "https://user:secret@example.test/path?q"), ("http.request.method", "GET")],
+        &[("peer.service", "payment"), ("rpc.system", "grpc")],
+    ];
+    let lane = || option::of(select(&["base", "grey-v2", "loadtest"][..]));
+    let ids = (1..4u128, option::of(1..20u64), select(kinds.to_vec()), 0..7200u64, 0..5_000_000u64);
+    let place = (select(&["cart", "order", "payment"][..]), 0..2u8, lane());
+    (ids, place, lane(), select(peers.to_vec()), any::<bool>(), 0..6u8).prop_map(
+        move |(
+            (trace, parent, kind, start_s, duration_ns),
+            (service, instance, serves),
+            lane,
+            peer,
+            failed,
+            state,
+        )| {
+            let mut one = span(["GET /", "charge"][(id % 2) as usize])
+                .trace(trace)
+                .id(id)
+                .kind(kind)
+                .start(EPOCH_UNIX_NS + start_s * SECOND_NS + id)
+                .duration(duration_ns)
+                .service(service)
+                .instance(&format!("{service}-{instance}"));
+            if let Some(parent) = parent {
+                one = one.parent(parent);
+            }
+            if let Some(lane) = lane {
+                one = one.lane(lane);
+            }
+            if let Some(serves) = serves {
+                one = one.resource_attribute("service.lane", serves);
+            }
+            for (key, value) in peer {
+                one = one.attribute(key, *value);
+            }
+            if failed {
+                one = one.error("");
+            }
+            match state {
+                0 => one.trace_state(&format!(
+                    "laneway=1;{:016x};web;web-1;GET%20/;base;grey-v2",
+                    parent.unwrap_or(9)
+                )),
+                1 => one.trace_state("ot=th:c"),
+                _ => one,
+            }
+        },
+    )
+}
+
+/// Spans of one start and id are equal, so it is of no importance which of them counts.
+fn world() -> impl Strategy<Value = Vec<Span>> {
+    (1..20u64)
+        .map(member)
+        .collect::<Vec<_>>()
+        .prop_map(|members| members.into_iter().map(|member| member.build()).collect())
+}
+
+fn queries() -> Vec<FiguresQuery> {
+    let all = FiguresQuery {
+        range: TimeRange::ALL,
+        step_s: None,
+        service: None,
+        red: true,
+        edges: Some(EdgeLevel::Instance),
+    };
+    let start_unix_ns = EPOCH_UNIX_NS + 600 * SECOND_NS;
+    let some = TimeRange { start_unix_ns, end_unix_ns: start_unix_ns + 3000 * SECOND_NS };
+    vec![
+        all.clone(),
+        FiguresQuery { step_s: Some(10), edges: Some(EdgeLevel::Operation), ..all.clone() },
+        FiguresQuery { step_s: Some(60), range: some, ..all.clone() },
+        FiguresQuery { step_s: Some(3600), edges: Some(EdgeLevel::Operation), ..all.clone() },
+        FiguresQuery { range: some, service: Some("cart".to_owned()), ..all },
+    ]
+}
+
+/// Exemplars are hints: one that was corrected away may be left.
+fn without_exemplars(mut figures: Figures) -> Figures {
+    figures.red.values_mut().for_each(|red| red.exemplars = Default::default());
+    figures.edges.values_mut().for_each(|edge| edge.exemplars = Default::default());
+    figures
+}
+
+async fn assert_alike(store: &EmbeddedStore, oracle: &MemoryStore) {
+    for query in queries() {
+        let ours = without_exemplars(store.figures(query.clone()).await.unwrap());
+        let theirs = without_exemplars(oracle.figures(query.clone()).await.unwrap());
+        // Only what differs is of interest.
+        let (mut more, mut less) = (ours.clone(), theirs.clone());
+        more.red.retain(|key, red| theirs.red.get(key) != Some(red));
+        more.edges.retain(|key, edge| theirs.edges.get(key) != Some(edge));
+        less.red.retain(|key, red| ours.red.get(key) != Some(red));
+        less.edges.retain(|key, edge| ours.edges.get(key) != Some(edge));
+        assert_eq!((more.red, more.edges), (less.red, less.edges), "{query:?}");
+        assert_eq!(ours.presence, theirs.presence);
+    }
+}
+
+fn open(dir: &std::path::Path) -> Arc<EmbeddedStore> {
+    EmbeddedStore::open(Options { segment_max_spans: 6, ..options(dir) }).unwrap()
+}
+
+async fn live(world: &[Span], steps: Vec<Step>) {
+    let mut dir = TempDir::new().unwrap();
+    let mut store = open(dir.path());
+    let oracle = MemoryStore::new();
+    for step in steps {
+        match step {
+            Step::Append(places) => {
+                let spans: Vec<Span> = places.iter().map(|place| place.get(world).clone()).collect();
+                append(&store, &spans).await;
+                oracle.insert(spans);
+            }
+            Step::Seal => seal(&store).await,
+            Step::Merge => merge_all(&store),
+            Step::Reopen => {
+                store.close().await;
+                drop(store);
+                store = open(dir.path());
+            }
+            Step::Kill => {
+                let copy = {
+                    let _alone = store.shared.maintenance.alone();
+                    killed(dir.path())
+                };
+                store.close().await;
+                drop(store);
+                dir = copy;
+                store = open(dir.path());
+            }
+        }
+        assert_alike(&store, &oracle).await;
+    }
+    seal(&store).await;
+    {
+        let alone = store.shared.maintenance.alone();
+        let rules = retention::RetentionOptions { max_bytes: Some(0), ..Default::default() };
+        retention::expire(&store.shared, &alone, &rules, 0);
+    }
+    // Figures outlive their spans.
+    assert_alike(&store, &oracle).await;
+    store.close().await;
+    drop(store);
+    assert_alike(&open(dir.path()), &oracle).await;
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn any_order_split_repetition_and_restart_gives_the_figures_of_all_spans_at_once(
+        world in world(),
+        steps in vec(step(), 1..30),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(live(&world, steps));
+    }
+}
+
+#[tokio::test]
+async fn a_span_that_was_sealed_before_a_restart_is_not_counted_again() {
+    let dir = TempDir::new().unwrap();
+    let spans = [span("one").id(1).build(), span("two").id(2).parent(1).build()];
+    let oracle = MemoryStore::of(spans.clone());
+    let store = open(dir.path());
+    append(&store, &spans).await;
+    seal(&store).await;
+    assert_alike(&store, &oracle).await;
+    append(&store, &spans[1..]).await;
+    assert_alike(&store, &oracle).await;
+    store.close().await;
+    drop(store);
+    let store = open(dir.path());
+    assert_alike(&store, &oracle).await;
+    append(&store, &spans[..1]).await;
+    assert_alike(&store, &oracle).await;
+    seal(&store).await;
+    assert_alike(&store, &oracle).await;
+}

@@ -1,0 +1,45 @@
+//! Giving back memory that was kept for what comes next, when nothing comes.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::shared::Shared;
+
+/// What is not used for so long is given up, at the latest after twice as long.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// What the store had done when it was looked at last.
+pub(super) struct Idle {
+    looked: Instant,
+    accepted_spans: u64,
+    cache_uses: u64,
+}
+
+impl Idle {
+    pub(super) fn new() -> Self {
+        Self { looked: Instant::now(), accepted_spans: 0, cache_uses: 0 }
+    }
+
+    /// Gives up the cache when there was no query for some time, and spare segments when there were no spans.
+    pub(super) fn look(&mut self, shared: &Shared) {
+        if self.looked.elapsed() >= QUIET {
+            self.looked = Instant::now();
+            self.give_up_unused(shared);
+        }
+    }
+
+    fn give_up_unused(&mut self, shared: &Shared) {
+        let accepted_spans = shared.counters.accepted_spans.load(Ordering::Relaxed);
+        let cache_uses = shared.cache.uses();
+        if cache_uses == self.cache_uses {
+            shared.cache.clear();
+        }
+        if accepted_spans == self.accepted_spans {
+            shared.drop_spare_segments();
+        }
+        (self.accepted_spans, self.cache_uses) = (accepted_spans, cache_uses);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,26 @@
+use laneway_proto::TraceId;
+use tempfile::TempDir;
+
+use super::*;
+use crate::embedded::tests::lifecycle::{store_of, unmerged};
+use crate::store::Store;
+
+#[tokio::test]
+async fn what_was_used_since_the_last_look_stays() {
+    let dir = TempDir::new().unwrap();
+    let store = store_of(unmerged(dir.path()), 2).await;
+    let (shared, mut idle) = (&store.shared, Idle::new());
+    let query = async || store.trace(TraceId::from_bytes(1u128.to_be_bytes()).unwrap(), None).await.unwrap();
+    assert!(query().await.is_some());
+    let cached = shared.cache.len();
+    assert!(cached > 0);
+
+    idle.give_up_unused(shared);
+    assert_eq!(shared.cache.len(), cached);
+    query().await;
+    idle.give_up_unused(shared);
+    assert_eq!(shared.cache.len(), cached);
+    idle.give_up_unused(shared);
+    assert_eq!(shared.cache.len(), 0);
+    assert!(query().await.is_some());
+}

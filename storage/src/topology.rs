@@ -1,0 +1,45 @@
+//! What happened between services, per lane: RED figures and edges, derived from spans.
+//!
+//! [`derive()`] looks at the spans of one trace that are known and says, for each, its lane and the hop that ends with it. Figures are
+//! *sums* over spans, and the sum is kept right by differences: when more spans of a trace arrive, what was derived from the earlier ones
+//! is taken back where it has changed ([`Contribution`]). So any split, order, repetition or restart gives the figures of a batch over all
+//! spans at once, which is what the reference store computes.
+//!
+//! | term | meaning |
+//! | --- | --- |
+//! | [`Role`] | all that the figures of a span need of it but its ids and times; few spans have one of their own |
+//! | [`Contribution`] | what one span adds to figures, given the rest of its trace |
+//! | [`Figures`] | sums of contributions, by key and time |
+//! | [`Hop`] | one call between two nodes, seen by the caller, the callee, or both |
+
+mod admission;
+mod batch;
+mod contribution;
+mod derive;
+mod explain;
+mod figures;
+mod key;
+mod ledger;
+mod node;
+mod peer;
+mod presence;
+mod role;
+#[cfg(test)]
+mod tests;
+mod totals;
+
+pub use admission::{Admission, AdmissionLimits, OTHER};
+pub use batch::{figures_of, known_spans};
+pub use contribution::{Contribution, End, Hop};
+pub use derive::derive;
+pub use explain::{ExplainedHop, ExplainedSpan, explain};
+pub use figures::{EdgeFigures, Exemplars, Figures, FiguresQuery, RedFigures, Resolution, TraceAt};
+pub use key::{EdgeKey, EdgeLevel, EdgeSide, Outcome, Provenance, RedKey, Verdict};
+pub use ledger::Ledger;
+pub use node::{Node, NodeKind};
+pub(crate) use peer::is_said_by;
+pub use peer::{PEER_ATTRIBUTES, Peer};
+pub use presence::{PRESENCE_WINDOW, Presence};
+pub use role::{Caller, KnownSpan, Place, Role, RoleId, Roles, TraceState};
+pub(crate) use totals::Cells;
+pub use totals::Totals;

@@ -1,0 +1,1 @@
+var e=[`in_lane`,`baseline`,`fallback`,`misroute`,`crossover`,`contamination`,`lost`,`strict_miss`];export{e as t};
