@@ -75,6 +75,3 @@ impl Tasks {
         f(&mut shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -167,6 +167,14 @@ impl Builder {
         self
     }
 
+    /// Writes export requests to standard output instead of sending them, each as a line of OTLP/JSON: to try things out.
+    /// Environment: `OTEL_TRACES_EXPORTER=console`.
+    #[cfg(feature = "console")]
+    pub fn print(mut self) -> Self {
+        self.options.receiver = Some(crate::exporter::console());
+        self
+    }
+
     /// A header of every export request, such as `authorization`; it wins over one of the same name in the environment:
     /// `OTEL_EXPORTER_OTLP_TRACES_HEADERS`, else `OTEL_EXPORTER_OTLP_HEADERS`.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {

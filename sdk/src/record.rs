@@ -123,9 +123,11 @@ impl Core {
     /// Opens a span in a context that nobody chose: when it is that of no trace, perhaps one was lost.
     #[inline(never)]
     fn open_unasked(self: &Arc<Self>, local: &mut Local, parent: &Context, name: &'static str) -> Opened {
-        let mut opened = self.open_with(local, parent, name);
-        if parent.span().is_none()
-            && self.orphans.has_entries()
+        if parent.span().is_some() {
+            return self.open_with(local, parent, name);
+        }
+        let mut opened = self.open_entry(local, parent, name);
+        if self.orphans.has_entries()
             && let Some(recording) = opened.recording_mut()
         {
             recording.set_orphan();

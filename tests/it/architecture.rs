@@ -17,7 +17,7 @@ const ALLOWED: [(&str, &[&str]); 7] = [
     ("laneway-shop", &["laneway"]),
     ("laneway-collector", &["laneway-proto", "laneway-shop", "laneway-storage", "laneway-ui-api"]),
 ];
-const FREE: [&str; 4] = ["laneway-bench-sdk", "laneway-e2e", "laneway-loom", "xtask"];
+const FREE: [&str; 5] = ["laneway-automatic", "laneway-bench-sdk", "laneway-e2e", "laneway-loom", "xtask"];
 const MAX_LINES: usize = 500;
 
 fn metadata() -> Metadata {

@@ -12,7 +12,7 @@ use crate::step::{Steps, say};
 const BUDGET: [(&str, f64); 4] = [
     ("laneway", 665.0),
     ("laneway-unsampled", 212.0),
-    ("laneway-subscriber", 1480.0),
+    ("laneway-subscriber", 1465.0),
     ("laneway-layer", 2490.0),
 ];
 const TOLERANCE: f64 = 0.05;

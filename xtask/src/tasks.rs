@@ -67,5 +67,18 @@ pub(crate) fn test(steps: &mut Steps) -> anyhow::Result<()> {
     steps.cargo("test", "test --locked --workspace --no-fail-fast", |cargo| {
         cargo.env("LANEWAY_BIN", &binary).env("LANEWAY_TEST_PYTHON", python);
     })?;
+    test_tokio_unstable(steps)?;
     page::browse(steps, &binary)
+}
+
+/// The SDK's module for tokio's unstable hooks, for which everything below it is compiled once more: as fast as that goes.
+fn test_tokio_unstable(steps: &mut Steps) -> anyhow::Result<()> {
+    let target = steps.target().join("tokio-unstable");
+    steps.cargo("test with tokio_unstable", "test --locked --package laneway-automatic", |cargo| {
+        cargo
+            .env("RUSTFLAGS", "--cfg tokio_unstable")
+            .env("CARGO_TARGET_DIR", target)
+            .env("CARGO_PROFILE_DEV_OPT_LEVEL", "0")
+            .env("CARGO_PROFILE_DEV_DEBUG", "false");
+    })
 }

@@ -14,8 +14,8 @@ pub(crate) trait Key: Copy {
     /// Length of the encoded field, for a name shorter than 128 bytes.
     fn encoded_len(&self) -> usize;
 
-    /// Writes the field, for a name shorter than 128 bytes.
-    fn put(&self, room: &mut Room<'_>);
+    /// Begins an attribute with this key and length, and writes the name, which is shorter than 128 bytes.
+    fn put(&self, room: &mut Room<'_>, tag: u8, len: u8);
 }
 
 impl Key for &str {
@@ -30,8 +30,8 @@ impl Key for &str {
     }
 
     #[inline]
-    fn put(&self, room: &mut Room<'_>) {
-        room.put(&[NAME, self.len() as u8]);
+    fn put(&self, room: &mut Room<'_>, tag: u8, len: u8) {
+        room.put(&[tag, len, NAME, self.len() as u8]);
         room.put(self.as_bytes());
     }
 }
@@ -75,7 +75,8 @@ impl<const N: usize> Key for &StaticKey<N> {
     }
 
     #[inline]
-    fn put(&self, room: &mut Room<'_>) {
+    fn put(&self, room: &mut Room<'_>, tag: u8, len: u8) {
+        room.put(&[tag, len]);
         room.put(&self.encoded);
     }
 }
@@ -86,22 +87,21 @@ pub(super) fn push(buf: &mut Vec<u8>, tag: u8, name: impl Key, value: Value<'_>,
     // Nearly every attribute is shorter than 128 bytes: then every length has one byte, and nothing needs a second look.
     let name_len = name.encoded_len();
     match value {
-        Value::Str(text) if text.len() <= max_bytes && name_len + text.len() < 0x80 - 4 => {
-            // That it is short is seen here by the compiler too, which then leaves out checks.
+        // In an order in which the compiler sees that sums of lengths do not overflow, and leaves out checks.
+        Value::Str(text)
+            if name_len < 0x80 - 4 && text.len() < 0x80 - 4 - name_len && text.len() <= max_bytes =>
+        {
             let text_len = text.len() as u8;
-            let text = &text.as_bytes()[..usize::from(text_len)];
             let mut room = Room::reserve(buf, 2 + name_len + 4 + text.len());
-            room.put(&[tag, name_len as u8 + 4 + text_len]);
-            name.put(&mut room);
+            name.put(&mut room, tag, name_len as u8 + 4 + text_len);
             room.put(&[VALUE, 2 + text_len, STRING, text_len]);
-            room.put(text);
+            room.put(text.as_bytes());
         }
         // Apart by type: in registers, so that the short ones need no place in memory either.
         Value::Str(text) => push_text(buf, tag, name.name(), text, max_bytes),
         Value::Int(value @ 0..0x80) if name_len < 0x80 - 4 => {
             let mut room = Room::reserve(buf, 2 + name_len + 4);
-            room.put(&[tag, name_len as u8 + 4]);
-            name.put(&mut room);
+            name.put(&mut room, tag, name_len as u8 + 4);
             room.put(&[VALUE, 2, INT, value as u8]);
         }
         Value::Int(value) => push_int(buf, tag, name.name(), value),

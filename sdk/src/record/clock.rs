@@ -89,16 +89,16 @@ impl Clock {
     /// The wall time now, as the counter measured it from an earlier moment on: no step of the system's clock makes a span end
     /// before it began.
     #[inline]
-    pub(crate) fn unix_ns_since(&self, start: Moment) -> u64 {
+    pub(crate) fn unix_ns_since(&self, start: &Moment) -> u64 {
         if start.scale == 0 {
-            return self.unix_ns_since_uncompared(start);
+            return Self::unix_ns_since_uncompared(start);
         }
         start.unix_ns.saturating_add(to_ns(self.ticks.now().saturating_sub(start.ticks), start.scale))
     }
 
     /// The end of a span that began before the first comparison: its wall time was the system's.
     #[cold]
-    fn unix_ns_since_uncompared(&self, start: Moment) -> u64 {
+    fn unix_ns_since_uncompared(start: &Moment) -> u64 {
         unix_ns().max(start.unix_ns)
     }
 

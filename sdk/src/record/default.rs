@@ -23,12 +23,19 @@ impl Core {
 pub(crate) fn open_here(name: &'static str) -> Opened {
     let opened = thread::with(|thread| match default_of(&thread.local) {
         Some(core) => core.open_on(thread, name),
-        None => match thread.local.scoped_default() {
-            Some(core) => core.open_on(thread, name),
-            None => Opened::carrier(thread.stack.current()),
-        },
+        None => open_in_scope(thread, name),
     });
     opened.unwrap_or(Opened::Nothing)
+}
+
+/// [`open_here`] by this thread's own default, if it has one.
+#[cold]
+#[inline(never)]
+fn open_in_scope(thread: &mut Thread, name: &'static str) -> Opened {
+    match thread.local.scoped_default() {
+        Some(core) => core.open_on(thread, name),
+        None => Opened::carrier(thread.stack.current()),
+    }
 }
 
 /// Opens a span of the default SDK in this context. Without an SDK it carries that context.

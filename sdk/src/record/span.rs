@@ -327,7 +327,7 @@ impl Recording {
 
     /// The time, for an event; `None` when its SDK is gone.
     pub(crate) fn now_unix_ns(&self) -> Option<u64> {
-        Some(self.core.upgrade()?.clock.unix_ns_since(self.start))
+        Some(self.core.upgrade()?.clock.unix_ns_since(&self.start))
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -343,8 +343,8 @@ impl Recording {
         self.core_address
     }
 
-    pub(super) fn start(&self) -> Moment {
-        self.start
+    pub(super) fn start(&self) -> &Moment {
+        &self.start
     }
 
     /// Marks the span as failed, unless its status was stated.

@@ -151,7 +151,11 @@ fn the_corpus_and_what_is_made_of_it_are_survived() {
                     _ => value.truncate(at),
                 }
             }
-            let carrier = vec![((*name).to_owned(), value)];
+            let mut carrier = vec![((*name).to_owned(), value)];
+            if *name == TRACESTATE {
+                // It is not looked at without the header that it belongs to.
+                carrier.push((TRACEPARENT.to_owned(), format!("00-{TRACE}-{SPAN}-01").into_bytes()));
+            }
             let context = extract_formats(&ALL, &carrier);
             let mut onward = Headers::new();
             inject_formats(&[Format::TraceContext, Format::Baggage], &context, &mut onward);
@@ -159,6 +163,8 @@ fn the_corpus_and_what_is_made_of_it_are_survived() {
             assert_eq!(again.trace_id(), context.trace_id(), "{carrier:?}");
             assert_eq!(again.lane(), context.lane(), "{carrier:?}");
             assert_eq!(again.tracestate(), context.tracestate(), "{carrier:?}");
+            assert_eq!(again.caller(), context.caller(), "{carrier:?}");
+            laneway_proto::caller::Caller::parse(context.caller());
         }
     }
 }

@@ -1,10 +1,9 @@
-use laneway_proto::Lane;
-
-use super::*;
-use crate::with_lane;
+use laneway::automatic::install;
+use laneway::{Lane, with_lane};
+use tokio::task::JoinSet;
 
 fn lane() -> String {
-    crate::current_lane().to_string()
+    laneway::current_lane().to_string()
 }
 
 #[test]
@@ -20,6 +19,9 @@ fn tasks_inherit_over_plain_spawns_and_leave_nothing_behind() {
                     (lane(), innermost.await.unwrap())
                 });
                 assert_eq!(inner.await.unwrap(), ("grey".to_owned(), "grey".to_owned()));
+                let mut set = JoinSet::new();
+                set.spawn(async { lane() });
+                assert_eq!(set.join_next().await.unwrap().unwrap(), "grey");
                 tokio::spawn(async { panic!("on purpose") }).await.unwrap_err();
                 let aborted = tokio::spawn(std::future::pending::<()>());
                 aborted.abort();
