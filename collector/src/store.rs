@@ -56,7 +56,6 @@ pub(crate) fn open(config: &Config) -> Result<Arc<dyn Store>, OpenError> {
             max_bytes: Some(config.retention.max_bytes.0).filter(|bytes| *bytes > 0),
             min_free_bytes: config.retention.min_free_bytes.0,
             min_free_percent: u32::try_from(config.retention.min_free_percent).unwrap_or(100),
-            ..RetentionOptions::default()
         },
         ..Options::new(&config.general.data_dir)
     };

@@ -120,6 +120,17 @@ impl Derivation {
         Ok(state.derive(columns, order))
     }
 
+    /// Forgets traces that are too old to be remembered, though nothing was sealed since.
+    pub(super) fn forget(&self, options: &TopologyOptions) {
+        let state = &mut *self.0.lock();
+        state.recent.forget(options.recent_bytes, options.recent_max_age, Instant::now());
+        if state.recent.is_empty() {
+            state.roles = Roles::default();
+            state.admission = None;
+            state.live = None;
+        }
+    }
+
     /// Shows a sealed segment's part, and remembers its traces, in one step.
     pub(super) fn commit(&self, shared: &Shared, derived: Option<Derived>, change: impl FnOnce(&mut View)) {
         let state = &mut *self.0.lock();
@@ -246,12 +257,16 @@ pub(super) fn answer(shared: &Shared, query: &FiguresQuery) -> Result<Figures, Q
     };
     let mut totals = Totals::default();
     totals.add_wanted(&live.at(resolution), query);
-    for file in
-        view.parts.iter().filter_map(|part| part.figures()).chain(view.history.iter().map(|old| old.file()))
-    {
-        if file.may_have(query) {
-            totals.add_wanted(&*file.totals(resolution, &shared.figures_cache)?, query);
+    let cache = &shared.figures_cache;
+    for part in view.parts.iter().filter(|part| part.damage().is_none()) {
+        if part.figures().is_some_and(|file| file.may_have(query))
+            && let Some(figures) = part.figures_at(resolution, Some(cache))?
+        {
+            totals.add_wanted(&figures, query);
         }
+    }
+    for file in view.history.iter().map(|old| old.file()).filter(|file| file.may_have(query)) {
+        totals.add_wanted(&*file.totals(resolution, cache)?, query);
     }
     Ok(totals.judge(query))
 }
@@ -266,8 +281,10 @@ pub(super) fn merge(
     let mut united = Vec::new();
     for resolution in Resolution::ALL {
         let mut totals = Totals::default();
-        for file in parts.iter().filter_map(|part| part.figures()) {
-            totals.add(&file.read(resolution)?);
+        for part in parts {
+            if let Some(figures) = part.figures_at(resolution, None)? {
+                totals.add(&figures);
+            }
         }
         change(&mut totals);
         totals.prune();

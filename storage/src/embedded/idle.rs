@@ -36,7 +36,9 @@ impl Idle {
         }
         if accepted_spans == self.accepted_spans {
             shared.drop_spare_segments();
+            shared.figures_cache.clear();
         }
+        shared.derivation.forget(&shared.options.topology);
         (self.accepted_spans, self.cache_uses) = (accepted_spans, cache_uses);
     }
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::layout::{FORMAT, FORMAT_FILE};
 use super::part::{Cache, Part, PartId, RowGroup, SPANS_FILE};
 use super::wal::{OsFs, WalDir};
+use crate::topology::Resolution;
 
 #[cfg(test)]
 mod tests;
@@ -143,6 +144,9 @@ fn part(name: String, dir: &Path, verify: bool, cache: &Arc<Cache>) -> Option<Pa
     let opened = Part::open(dir, id, cache).and_then(|part| {
         if verify {
             part.row_groups().try_for_each(RowGroup::verify)?;
+            for resolution in Resolution::ALL {
+                part.figures_at(resolution, None)?;
+            }
         }
         Ok(part)
     });

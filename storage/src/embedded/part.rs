@@ -17,10 +17,11 @@ use std::time::Duration;
 use laneway_proto::TraceId;
 
 use super::columns::Strings;
-use super::figures::{FIGURES_FILE, FiguresFile};
+use super::figures::{FIGURES_FILE, FiguresCache, FiguresFile};
 use super::quarantine::is_damage;
 use crate::QueryError;
 use crate::query::TimeRange;
+use crate::topology::{Resolution, Totals};
 
 mod cache;
 mod chunk;
@@ -176,6 +177,20 @@ impl Part {
     /// What its spans changed figures by, if that is known.
     pub(super) fn figures(&self) -> Option<&FiguresFile> {
         self.figures.as_ref()
+    }
+
+    /// Its figures at a resolution, if it has some; out of the cache where they are there.
+    pub(super) fn figures_at(
+        &self,
+        resolution: Resolution,
+        cache: Option<&FiguresCache>,
+    ) -> Result<Option<Arc<Totals>>, QueryError> {
+        let Some(file) = &self.figures else { return Ok(None) };
+        let read = match cache {
+            Some(cache) => file.totals(resolution, cache),
+            None => file.read(resolution).map(Arc::new),
+        };
+        self.noticed(read).map(Some)
     }
 
     /// How long ago it was sealed, or the youngest of the parts that it was merged from.

@@ -161,7 +161,7 @@ impl FiguresFile {
     }
 
     /// Its figures at a resolution, out of the cache if they are there.
-    pub(super) fn totals(
+    pub(in super::super) fn totals(
         &self,
         resolution: Resolution,
         cache: &FiguresCache,
@@ -170,7 +170,7 @@ impl FiguresFile {
     }
 
     /// Its figures at a resolution.
-    pub(super) fn read(&self, resolution: Resolution) -> Result<Totals, QueryError> {
+    pub(in super::super) fn read(&self, resolution: Resolution) -> Result<Totals, QueryError> {
         let (keys, rows) = (self.section(0)?, self.section(1 + resolution as usize)?);
         encode::decode(&keys, &rows).map_err(corrupt)
     }

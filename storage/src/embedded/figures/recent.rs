@@ -39,6 +39,11 @@ struct Insertion {
 }
 
 impl Recent {
+    /// Whether no trace is remembered.
+    pub(super) fn is_empty(&self) -> bool {
+        self.traces.is_empty()
+    }
+
     /// The spans of a trace, ordered by start and span id, each once.
     pub(super) fn get(&self, trace: &TraceKey) -> Option<&Vec<KnownSpan>> {
         self.traces.get(trace).map(|trace| &trace.spans)
