@@ -11,7 +11,7 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use laneway_proto::TraceId;
 use laneway_storage::model::Trace;
-use laneway_storage::query::{OperationSummary, ServiceSummary, TimeRange, TracePage, TraceQuery};
+use laneway_storage::query::{TimeRange, TracePage, TraceQuery};
 use laneway_storage::topology::{Figures, FiguresQuery};
 use laneway_storage::{Accepted, AppendError, Health, IngestRequest, QueryError, Store, StoreStats};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -115,14 +115,6 @@ impl Store for ScriptedStore {
     }
 
     async fn search(&self, _: TraceQuery) -> Result<TracePage, QueryError> {
-        Err(QueryError::Closing)
-    }
-
-    async fn services(&self, _: TimeRange) -> Result<Vec<ServiceSummary>, QueryError> {
-        Err(QueryError::Closing)
-    }
-
-    async fn operations(&self, _: &str, _: TimeRange) -> Result<Vec<OperationSummary>, QueryError> {
         Err(QueryError::Closing)
     }
 

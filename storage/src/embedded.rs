@@ -25,7 +25,7 @@ use async_trait::async_trait;
 use laneway_proto::TraceId;
 
 use crate::model::Trace;
-use crate::query::{OperationSummary, ServiceSummary, TimeRange, TracePage, TraceQuery};
+use crate::query::{TimeRange, TracePage, TraceQuery};
 use crate::store::{
     Accepted, AdminError, AppendError, Deletion, Health, IngestRequest, QueryError, Store, StoreStats,
 };
@@ -217,15 +217,6 @@ impl Store for EmbeddedStore {
 
     async fn search(&self, query: TraceQuery) -> Result<TracePage, QueryError> {
         self.query(move |snapshot, work| search::search(snapshot, &query, work)).await
-    }
-
-    async fn services(&self, range: TimeRange) -> Result<Vec<ServiceSummary>, QueryError> {
-        self.query(move |snapshot, work| search::services(snapshot, range, work)).await
-    }
-
-    async fn operations(&self, service: &str, range: TimeRange) -> Result<Vec<OperationSummary>, QueryError> {
-        let service = service.to_owned();
-        self.query(move |snapshot, work| search::operations(snapshot, &service, range, work)).await
     }
 
     async fn service_names(&self) -> Result<Vec<String>, QueryError> {

@@ -15,7 +15,6 @@ mod summary;
 mod tests;
 
 pub use histogram::Histogram;
-pub use summary::{summarise_operations, summarise_services};
 
 /// A span of time; both ends belong to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -235,30 +234,6 @@ impl Red {
         self.errors += other.errors;
         self.duration_ns.merge(&other.duration_ns);
     }
-}
-
-/// A service over a range of time.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ServiceSummary {
-    /// The name.
-    pub name: String,
-    /// Request lanes of its spans, by name.
-    pub lanes: Vec<Lane>,
-    /// How many instances recorded spans.
-    pub instances: usize,
-    /// Its requests: spans for which [`Span::is_entry`](crate::model::Span::is_entry) holds.
-    pub red: Red,
-}
-
-/// An operation of a service over a range of time.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OperationSummary {
-    /// The name of its spans.
-    pub name: String,
-    /// The kind of its spans.
-    pub kind: SpanKind,
-    /// All spans of this name and kind.
-    pub red: Red,
 }
 
 impl TraceSummary {

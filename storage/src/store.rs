@@ -8,7 +8,7 @@ use bytes::Bytes;
 use laneway_proto::TraceId;
 
 use crate::model::Trace;
-use crate::query::{OperationSummary, ServiceSummary, TimeRange, TracePage, TraceQuery};
+use crate::query::{TimeRange, TracePage, TraceQuery};
 use crate::topology::{Figures, FiguresQuery};
 
 /// How received bytes are compressed.
@@ -196,12 +196,6 @@ pub trait Store: Send + Sync + 'static {
 
     /// A page of the traces that match.
     async fn search(&self, query: TraceQuery) -> Result<TracePage, QueryError>;
-
-    /// The services with a span that started within the range, by name.
-    async fn services(&self, range: TimeRange) -> Result<Vec<ServiceSummary>, QueryError>;
-
-    /// The operations of a service with a span that started within the range, by name and kind.
-    async fn operations(&self, service: &str, range: TimeRange) -> Result<Vec<OperationSummary>, QueryError>;
 
     /// Deletes spans that were acknowledged before, for good; returns how many. It can be repeated. Deleted data may remain in snapshots,
     /// in quarantine, and, until they are overwritten, in blocks of the disk that are not in use.

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use laneway_proto::TraceId;
 use laneway_storage::model::{Span, Trace};
-use laneway_storage::query::{OperationSummary, ServiceSummary, TimeRange, TracePage, TraceQuery};
+use laneway_storage::query::{TimeRange, TracePage, TraceQuery};
 use laneway_storage::testing::{EPOCH_UNIX_NS, MemoryStore};
 use laneway_storage::topology::{Figures, FiguresQuery};
 use laneway_storage::{Accepted, AppendError, Health, IngestRequest, QueryError, Store, StoreStats};
@@ -135,14 +135,6 @@ impl Store for Broken {
     }
 
     async fn search(&self, _: TraceQuery) -> Result<TracePage, QueryError> {
-        self.fail().await
-    }
-
-    async fn services(&self, _: TimeRange) -> Result<Vec<ServiceSummary>, QueryError> {
-        self.fail().await
-    }
-
-    async fn operations(&self, _: &str, _: TimeRange) -> Result<Vec<OperationSummary>, QueryError> {
         self.fail().await
     }
 

@@ -24,6 +24,9 @@ pub(super) fn delete(shared: &Shared, what: &Deletion) -> Result<u64, AdminError
     for part in &shared.view().parts {
         deleted += delete_from(shared, &alone, part, what).inspect_err(|_| shared.maintenance.wake())?;
     }
+    if let Deletion::Service(name) = what {
+        figures::forget_service(shared, name)?;
+    }
     shared.maintenance.counters.deleted_spans.fetch_add(deleted, Ordering::Relaxed);
     tracing::info!(?what, spans = deleted, "deleted");
     Ok(deleted)

@@ -33,7 +33,7 @@ mod recent;
 mod tests;
 
 pub(super) use file::{ByBytes, FIGURES_FILE, FiguresCache, FiguresFile};
-pub(super) use history::{History, expire, keep};
+pub(super) use history::{History, expire, forget_service, keep};
 
 use extract::Extractor;
 use recent::{Recent, TraceKey};

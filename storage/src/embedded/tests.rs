@@ -83,11 +83,6 @@ async fn assert_alike(store: &dyn Store, oracle: &MemoryStore, filters: &[SpanFi
         assert_eq!(ours, oracle.operation_names(service).await.unwrap());
     }
     for range in [range, TimeRange::ALL] {
-        assert_eq!(store.services(range).await.unwrap(), oracle.services(range).await.unwrap());
-        for service in ["cart", "order", "nobody"] {
-            let ours = store.operations(service, range).await.unwrap();
-            assert_eq!(ours, oracle.operations(service, range).await.unwrap());
-        }
         for filter in filters {
             for limit in [1, 3, 100] {
                 let theirs = pages(oracle, filter, range, limit).await;

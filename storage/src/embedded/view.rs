@@ -8,7 +8,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::columns::{Columns, SpanReader};
 use super::figures::History;
-use super::part::{PartId, Projection, RowGroup, SharedPart};
+use super::part::{Projection, RowGroup, SharedPart};
 use super::search::{Taken, Work};
 use super::segment::Segment;
 use super::trace_rows::TraceRows;
@@ -143,16 +143,6 @@ impl Snapshot {
         let groups =
             parts.flat_map(|part| part.row_groups()).map(|group| (group.range(), Source::Group(group)));
         live.chain(groups).filter(move |(bounds, _)| bounds.overlaps(&range))
-    }
-
-    /// Whether spans of a trace may be in a segment, or in another part than this one.
-    pub(super) fn may_be_elsewhere(&self, part: PartId, trace_id: TraceId) -> bool {
-        let mut parts = self.parts.iter().filter(|other| other.id() != part);
-        parts.any(|other| other.may_have(trace_id))
-            || self.live.iter().any(|live| {
-                live.segment
-                    .read(live.rows, |columns, traces| traces.rows(columns, trace_id).next().is_some())
-            })
     }
 
     /// All spans of a trace with at least the projected fields, in no order, maybe more than once. Their memory is taken from the

@@ -1,9 +1,9 @@
-//! Summaries of whole spans: of a trace, of services, of operations.
+//! The summary of a trace.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{OperationSummary, Red, ServiceInTrace, ServiceSummary, TraceSummary};
-use crate::model::{Span, Trace};
+use super::{ServiceInTrace, TraceSummary};
+use crate::model::Trace;
 
 pub(super) fn summarise_trace(trace: &Trace) -> TraceSummary {
     let root = trace.root();
@@ -36,41 +36,4 @@ pub(super) fn summarise_trace(trace: &Trace) -> TraceSummary {
             .collect(),
         lanes: lanes.into_iter().cloned().collect(),
     }
-}
-
-/// The services of these spans, by name.
-pub fn summarise_services<'a>(spans: impl IntoIterator<Item = &'a Span>) -> Vec<ServiceSummary> {
-    let mut services = BTreeMap::<&str, (BTreeSet<_>, BTreeSet<_>, Red)>::new();
-    for span in spans {
-        let (lanes, instances, red) = services.entry(span.service_name()).or_default();
-        lanes.insert(&span.lane);
-        instances.insert(span.resource.instance_id());
-        if span.is_entry() {
-            red.record(span.duration_ns(), span.is_error());
-        }
-    }
-    services
-        .into_iter()
-        .map(|(name, (lanes, instances, red))| ServiceSummary {
-            name: name.to_owned(),
-            lanes: lanes.into_iter().cloned().collect(),
-            instances: instances.len(),
-            red,
-        })
-        .collect()
-}
-
-/// The operations of the spans of one service, by name and kind.
-pub fn summarise_operations<'a>(spans: impl IntoIterator<Item = &'a Span>) -> Vec<OperationSummary> {
-    let mut operations = BTreeMap::<_, Red>::new();
-    for span in spans {
-        operations
-            .entry((span.name.as_str(), span.kind))
-            .or_default()
-            .record(span.duration_ns(), span.is_error());
-    }
-    operations
-        .into_iter()
-        .map(|((name, kind), red)| OperationSummary { name: name.to_owned(), kind, red })
-        .collect()
 }

@@ -8,10 +8,7 @@ use laneway_proto::otlp::reader::{ReadError, TracesRequest};
 use parking_lot::Mutex;
 
 use crate::model::{Span, Trace, from_otlp};
-use crate::query::{
-    OperationSummary, ServiceSummary, TimeRange, TraceCursor, TracePage, TraceQuery, TraceSummary,
-    summarise_operations, summarise_services,
-};
+use crate::query::{TimeRange, TraceCursor, TracePage, TraceQuery, TraceSummary};
 use crate::topology::{Figures, FiguresQuery, figures_of};
 use crate::{
     Accepted, AdminError, AppendError, Deletion, Health, IngestRequest, QueryError, Store, StoreStats,
@@ -71,12 +68,6 @@ impl MemoryStore {
             .cloned()
             .collect())
     }
-
-    fn spans_within(&self, range: TimeRange) -> Result<Vec<Span>, QueryError> {
-        let mut spans = self.spans()?;
-        spans.retain(|span| range.contains(span.start_unix_ns));
-        Ok(spans)
-    }
 }
 
 #[async_trait]
@@ -132,16 +123,6 @@ impl Store for MemoryStore {
             traces: places.iter().filter_map(summary).collect(),
             next: places.last().copied().filter(|_| more),
         })
-    }
-
-    async fn services(&self, range: TimeRange) -> Result<Vec<ServiceSummary>, QueryError> {
-        Ok(summarise_services(&self.spans_within(range)?))
-    }
-
-    async fn operations(&self, service: &str, range: TimeRange) -> Result<Vec<OperationSummary>, QueryError> {
-        let mut spans = self.spans_within(range)?;
-        spans.retain(|span| span.service_name() == service);
-        Ok(summarise_operations(&spans))
     }
 
     async fn delete(&self, what: Deletion) -> Result<u64, AdminError> {

@@ -40,7 +40,6 @@ async fn a_resent_span_counts_once_but_a_shared_id_with_another_start_is_another
     let store = MemoryStore::of([span("a"), span("a"), span("a").after(5)]);
     let page = store.search(everything(10, None)).await.unwrap();
     assert_eq!(page.traces[0].span_count, 2);
-    assert_eq!(store.services(TimeRange::ALL).await.unwrap()[0].red.requests, 2);
     assert_eq!(store.stats().accepted_spans, 3);
 }
 

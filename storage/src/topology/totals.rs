@@ -175,8 +175,9 @@ impl Totals {
         self.edges.retain(|_, figures| !figures.is_nothing());
     }
 
-    /// Leaves out a service: its spans, and the hops that begin or end with it.
-    pub(crate) fn remove_service(&mut self, name: &str) {
+    /// Leaves out a service: its spans, and the hops that begin or end with it. Returns whether there were some.
+    pub(crate) fn remove_service(&mut self, name: &str) -> bool {
+        let before = (self.red.rows.len(), self.edges.rows.len());
         self.red.retain(|key, _| &*self.red_keys.get(key).service != name);
         self.edges.retain(|key, _| {
             let key = self.edge_keys.get(key);
@@ -184,6 +185,7 @@ impl Totals {
             !is_it(&key.source.node) && !is_it(&key.target.node)
         });
         self.presence.remove_service(name);
+        before != (self.red.rows.len(), self.edges.rows.len())
     }
 }
 

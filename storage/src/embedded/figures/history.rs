@@ -11,6 +11,7 @@ use crate::QueryError;
 use crate::embedded::merge::unix_ns;
 use crate::embedded::part::{self, PartId, SharedPart, sync_dir};
 use crate::embedded::shared::Shared;
+use crate::topology::Resolution;
 
 /// The figures of one expired part.
 pub(in super::super) struct History {
@@ -57,6 +58,35 @@ pub(in super::super) fn keep(shared: &Shared, part: &SharedPart) -> Result<Optio
     }
     sync_dir(&shared.layout.figures)?;
     Ok(FiguresFile::open(&path)?.map(|file| Arc::new(History { path, file })))
+}
+
+/// Leaves a service out of all figures of expired parts.
+pub(in super::super) fn forget_service(shared: &Shared, name: &str) -> Result<(), QueryError> {
+    for old in &shared.view().history {
+        let mut changed = false;
+        let mut united = Vec::new();
+        for resolution in Resolution::ALL {
+            let mut totals = old.file.read(resolution)?;
+            changed |= totals.remove_service(name);
+            united.push(totals);
+        }
+        if !changed {
+            continue;
+        }
+        let dir = shared.layout.tmp.join("figures");
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir(&dir)?;
+        super::file::write(&shared.disk, &dir, &united)?;
+        shared.disk.rename(&dir.join(super::FIGURES_FILE), &old.path)?;
+        shared.disk.sync_dir(&shared.layout.figures)?;
+        let new =
+            FiguresFile::open(&old.path)?.map(|file| Arc::new(History { path: old.path.clone(), file }));
+        shared.change_view(|view| {
+            view.history.retain(|other| !Arc::ptr_eq(other, old));
+            view.history.extend(new);
+        });
+    }
+    Ok(())
 }
 
 /// Removes figures of expired parts that are older themselves.

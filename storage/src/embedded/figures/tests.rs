@@ -228,3 +228,61 @@ async fn a_span_that_was_sealed_before_a_restart_is_not_counted_again() {
     seal(&store).await;
     assert_alike(&store, &oracle).await;
 }
+
+#[tokio::test]
+async fn a_deleted_service_is_in_no_figures() {
+    let dir = TempDir::new().unwrap();
+    let store = open(dir.path());
+    let call = span("call").id(1).service("cart").kind(SpanKind::Client);
+    let served = span("serve").id(2).service("payment").kind(SpanKind::Server).child_of(&call);
+    // One part expires, so that its figures are history; the other is rewritten.
+    for trace in 1..3u128 {
+        append(&store, &[call.clone().trace(trace).build(), served.clone().trace(trace).build()]).await;
+        seal(&store).await;
+        if trace == 1 {
+            let alone = store.shared.maintenance.alone();
+            let rules = retention::RetentionOptions { max_bytes: Some(0), ..Default::default() };
+            retention::expire(&store.shared, &alone, &rules, 0);
+        }
+    }
+    store.delete(crate::Deletion::Service("payment".to_owned())).await.unwrap();
+    for reopened in [false, true] {
+        let store = if reopened {
+            store.close().await;
+            let copy = killed(dir.path());
+            let store = open(copy.path());
+            let figures = store.figures(queries().remove(0)).await.unwrap();
+            store.close().await;
+            figures
+        } else {
+            store.figures(queries().remove(0)).await.unwrap()
+        };
+        let services: Vec<&str> = store.red.keys().map(|(key, _)| &*key.service).collect();
+        assert_eq!((services, store.edges.len()), (vec!["cart"], 0), "{reopened}");
+        assert_eq!(store.red.values().map(|red| red.spans).sum::<i64>(), 2);
+    }
+}
+
+proptest! {
+    /// Bytes that were changed anywhere are an error, or other figures, and no panic.
+    #[test]
+    fn damaged_figures_do_no_harm(world in world(), at in any::<Index>(), byte: u8, keep in any::<Index>()) {
+        let mut roles = Roles::default();
+        let mut ledger = Ledger::default();
+        for (trace, spans) in crate::topology::known_spans(&world, &mut roles) {
+            ledger.add_trace(&roles, trace, &[], &spans);
+        }
+        let numbering = encode::Numbering::of(ledger.totals());
+        let keys = encode::encode_keys(ledger.totals(), &numbering);
+        let rows = encode::encode_rows(ledger.totals(), &numbering);
+        prop_assert_eq!(encode::decode(&keys, &rows).unwrap().figures(), ledger.totals().clone().figures());
+        for (mut bytes, is_keys) in [(keys.clone(), true), (rows.clone(), false)] {
+            let place = at.index(bytes.len());
+            bytes[place] = byte;
+            let cut = keep.index(bytes.len());
+            for bytes in [&bytes[..], &bytes[..cut]] {
+                let _ = if is_keys { encode::decode(bytes, &rows) } else { encode::decode(&keys, bytes) };
+            }
+        }
+    }
+}

@@ -5,6 +5,11 @@ use super::*;
 
 const DAMAGED: &str = "00000000000000000002-00000000000000000002-0";
 
+fn all_figures() -> FiguresQuery {
+    let edges = Some(crate::topology::EdgeLevel::Instance);
+    FiguresQuery { range: TimeRange::ALL, step_s: None, service: None, red: true, edges }
+}
+
 /// How many traces of segments 1 to 3 are found.
 async fn found(store: &EmbeddedStore) -> Vec<bool> {
     let mut found = Vec::new();
@@ -20,7 +25,7 @@ async fn whatever_byte_of_a_part_flips_the_rest_serves() {
     let dir = TempDir::new().unwrap();
     store_of(unmerged(dir.path()), 3).await.close().await;
     let (mut set_aside, mut tried) = (0, 0);
-    for file in ["part.json", "part.idx", "spans.parquet"] {
+    for file in ["part.json", "part.idx", "spans.parquet", "figures.bin"] {
         let length =
             std::fs::metadata(dir.path().join("parts").join(DAMAGED).join(file)).unwrap().len() as usize;
         for at in (0..length).step_by(length.div_ceil(12)) {
@@ -32,7 +37,7 @@ async fn whatever_byte_of_a_part_flips_the_rest_serves() {
             let store = EmbeddedStore::open(unmerged(killed.path())).unwrap();
             let traces = found(&store).await;
             assert!(traces[0] && traces[2], "{file} at {at}: {traces:?}");
-            store.services(TimeRange::ALL).await.unwrap();
+            store.figures(all_figures()).await.unwrap();
             pages(&*store, &SpanFilter::All(Vec::new()), TimeRange::ALL, 100).await;
             tried += 1;
             if !traces[1] {
