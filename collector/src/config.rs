@@ -242,6 +242,7 @@ impl Config {
             Segment::options(),
             Ingest::options(),
             Query::options(),
+            Topology::options(),
             Merge::options(),
             Retention::options(),
             Admin::options(),
@@ -286,6 +287,7 @@ impl Config {
         self.wal.write_toml(&mut out);
         self.segment.write_toml(&mut out);
         self.ingest.write_toml(&mut out);
+        self.query.write_toml(&mut out);
         self.topology.write_toml(&mut out);
         self.merge.write_toml(&mut out);
         self.retention.write_toml(&mut out);

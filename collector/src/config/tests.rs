@@ -134,7 +134,7 @@ fn a_missing_file_is_named() {
 #[test]
 fn what_is_printed_is_read_back() {
     let file = "insecure_public = true\ndata_dir = 'a \"quoted\" dir'\n[wal]\nsync = 'interval'\ninterval = '1s 500ms'\n\
-                [limits]\ningest_memory_bytes = 100_000_001\n[cors]\nallowed_origins = ['*', 'https://a.example']";
+                [limits]\ningest_memory_bytes = 100_000_001\n[query]\nthreads = 3\n[topology]\nmax_series = 101\n[cors]\nallowed_origins = ['*', 'https://a.example']";
     let config = load(file, &[], &[]).unwrap();
     assert_ne!(config, Config::default());
     assert_eq!(load(&config.to_toml(), &[], &[]).unwrap(), config);

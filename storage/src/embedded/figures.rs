@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 
 use super::columns::Columns;
 use super::part::{Disk, SharedPart};
+use super::quarantine;
 use super::shared::Shared;
 use super::view::View;
 use crate::QueryError;
@@ -199,9 +200,9 @@ impl State {
         }
     }
 
-    /// Remembers what an earlier process sealed shortly before this one was started.
+    /// Remembers what an earlier process sealed shortly before this one was started. What is damaged is left out.
     fn fill(&mut self, shared: &Shared) -> Result<(), QueryError> {
-        if std::mem::replace(&mut self.is_filled, true) {
+        if self.is_filled {
             return Ok(());
         }
         let mut parts: Vec<SharedPart> = shared.view().parts.clone();
@@ -213,13 +214,22 @@ impl State {
                 break;
             }
             room -= part.rows();
-            for group in part.row_groups() {
-                let columns = group.load(0..group.rows(), &extract::projection())?;
-                let order: Vec<u32> = (0..columns.len() as u32).collect();
-                let mut spans = Vec::new();
-                Extractor::new(&columns, columns.len()).extract(&mut self.roles, &order, &mut spans);
-                self.recent.insert(&spans, Instant::now());
+            match self.fill_from(&part) {
+                Err(error) if !quarantine::is_damage(&error) => return Err(error),
+                _ => {}
             }
+        }
+        self.is_filled = true;
+        Ok(())
+    }
+
+    fn fill_from(&mut self, part: &SharedPart) -> Result<(), QueryError> {
+        for group in part.row_groups() {
+            let columns = group.load(0..group.rows(), &extract::projection())?;
+            let order: Vec<u32> = (0..columns.len() as u32).collect();
+            let mut spans = Vec::new();
+            Extractor::new(&columns, columns.len()).extract(&mut self.roles, &order, &mut spans);
+            self.recent.insert(&spans, Instant::now());
         }
         Ok(())
     }
