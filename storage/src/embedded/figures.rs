@@ -100,7 +100,7 @@ struct Live {
 
 /// What sealing a segment adds.
 pub(super) struct Derived {
-    ledger: Ledger,
+    totals: Totals,
     spans: Vec<(TraceKey, KnownSpan)>,
 }
 
@@ -147,7 +147,7 @@ impl Derived {
     /// The figures at each resolution.
     fn resolved(&self) -> [Totals; Resolution::ALL.len()] {
         Resolution::ALL.map(|resolution| {
-            let mut totals = self.ledger.totals().at(resolution);
+            let mut totals = self.totals.at(resolution);
             totals.prune();
             totals
         })
@@ -171,11 +171,11 @@ impl State {
     fn derive(&mut self, columns: &Columns, order: &[u32]) -> Derived {
         let mut spans = Vec::with_capacity(order.len());
         Extractor::new(columns, columns.len()).extract(&mut self.roles, order, &mut spans);
-        Derived { ledger: self.add_up(&spans), spans }
+        Derived { totals: self.add_up(&spans), spans }
     }
 
     /// What these spans, which are ordered by trace, change.
-    fn add_up(&mut self, spans: &[(TraceKey, KnownSpan)]) -> Ledger {
+    fn add_up(&mut self, spans: &[(TraceKey, KnownSpan)]) -> Totals {
         let mut admission = self.admission.take().unwrap_or_else(|| Admission::new(self.limits));
         admission.set_minute((self.began.elapsed().as_secs() / 60) as u32);
         let mut ledger = Ledger::bounded(admission);
@@ -186,8 +186,8 @@ impl State {
             recent::unite(before, trace.iter().map(|(_, span)| *span), &mut all);
             ledger.add_trace(&self.roles, trace_id, before, &all);
         }
-        self.admission = Some(ledger.into_admission());
-        ledger
+        self.admission = Some(ledger.take_admission());
+        ledger.into_totals()
     }
 
     fn remember(&mut self, options: &TopologyOptions, spans: &[(TraceKey, KnownSpan)]) {
@@ -248,7 +248,7 @@ impl State {
             Extractor::new(segment.columns(), rows).extract(&mut self.roles, &order, &mut spans);
         }
         spans.sort_by_key(|(trace, _)| *trace);
-        let totals = Arc::new(self.add_up(&spans).totals().clone());
+        let totals = Arc::new(self.add_up(&spans));
         self.live = Some(Live { rows, totals: Arc::clone(&totals) });
         totals
     }

@@ -29,6 +29,19 @@ impl Histogram {
     /// How many buckets there are.
     pub(crate) const BUCKETS: u16 = 976;
 
+    /// Counts values so many times each.
+    pub(crate) fn record_all(&mut self, values: impl Iterator<Item = (u64, i64)>) {
+        let mut buckets: Vec<(u16, i64)> = values.map(|(value, times)| (bucket(value), times)).collect();
+        buckets.sort_unstable_by_key(|&(bucket, _)| bucket);
+        buckets.dedup_by(|next, kept| {
+            let is_same = next.0 == kept.0;
+            kept.1 += i64::from(is_same) * next.1;
+            is_same
+        });
+        buckets.retain(|&(_, count)| count != 0);
+        self.merge(&Self { buckets });
+    }
+
     /// Adds to a bucket, by its number.
     pub(crate) fn add_to_bucket(&mut self, bucket: u16, times: i64) {
         match self.buckets.binary_search_by_key(&bucket, |&(bucket, _)| bucket) {

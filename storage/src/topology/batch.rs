@@ -19,7 +19,7 @@ pub fn figures_of<'a>(spans: impl IntoIterator<Item = &'a Span>, resolution: Res
     for (trace_id, spans) in known_spans(spans, &mut roles) {
         ledger.add_trace(&roles, trace_id, &[], &spans);
     }
-    ledger.totals().at(resolution).figures()
+    ledger.into_totals().at(resolution).figures()
 }
 
 /// Spans by trace, ordered by start and span id, each once.

@@ -20,23 +20,29 @@ const UNKNOWN: &str = "unknown";
 #[derive(Debug, Default)]
 pub struct Ledger {
     // The numbers of keys, found by what it takes no effort to make of a span or hop.
-    red_numbers: Map<(RoleId, bool, Lane), u32>,
+    red_numbers: Map<(RoleId, bool, u32), u32>,
     edge_numbers: Map<HopShape, u32>,
+    // Lanes by number, which are few.
+    lanes: Vec<Lane>,
     // The minute in which each role was last seen serving.
     seen: Map<RoleId, u64>,
+    // Added up at the end, key by key: what is added one by one all over the place mostly waits for memory.
+    red: Vec<RedEntry>,
+    edges: Vec<EdgeEntry>,
+    traces: Vec<TraceId>,
     totals: Totals,
     admission: Option<Admission>,
 }
 
 /// All of a hop that a key of a level is made of.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct HopShape {
     level: EdgeLevel,
     source: EndShape,
     target: EndShape,
     protocol: u32,
-    lane: Lane,
-    source_lane: Lane,
+    lane: u32,
+    source_lane: u32,
     outcome: Outcome,
     provenance: Provenance,
 }
@@ -59,7 +65,7 @@ impl Ledger {
     }
 
     /// Gives back what decides about keys.
-    pub fn into_admission(&mut self) -> Admission {
+    pub fn take_admission(&mut self) -> Admission {
         self.admission.take().unwrap_or_default()
     }
 
@@ -91,32 +97,29 @@ impl Ledger {
         let times = sign * roles.get(span.role).weight(span.span_id);
         let time_s = span.start_unix_ns / 1_000_000_000;
         let bucket_s = Resolution::TenSeconds.floor_s(time_s);
-        let key = self.red_number(roles, span, &contribution.lane);
-        let is_error = roles.get(span.role).is_error();
-        let figures = self.totals.red_mut(key, bucket_s);
-        figures.spans += times;
-        figures.duration_ns.record_times(span.duration_ns, times);
-        if sign > 0 {
-            figures.exemplars.merge(&exemplars(trace_id, span.duration_ns, span.start_unix_ns, is_error));
+        if self.traces.last() != Some(&trace_id) {
+            self.traces.push(trace_id);
         }
+        let entry = Entry {
+            key: self.red_number(roles, span, &contribution.lane),
+            trace: self.traces.len() as u32 - 1,
+            bucket_s,
+            times,
+            start_unix_ns: span.start_unix_ns,
+            duration_ns: span.duration_ns,
+            stands_out: roles.get(span.role).is_error(),
+        };
+        self.red.push(RedEntry(entry));
         for hop in [&contribution.arrival, &contribution.departure].into_iter().flatten() {
             for level in [EdgeLevel::Instance, EdgeLevel::Operation] {
-                let key = self.edge_number(roles, hop, level);
-                let figures = self.totals.edge_mut(key, bucket_s);
-                figures.hops += times;
-                figures.errors += times * i64::from(hop.is_error);
-                figures.duration_ns.record_times(hop.duration_ns, times);
-                if let Some(client_ns) = hop.client_duration_ns {
-                    figures.client_duration_ns.record_times(client_ns, times);
-                }
-                if let Some(queueing_ns) = hop.queueing_ns {
-                    figures.queueing_ns.record_times(queueing_ns, times);
-                }
-                if sign > 0 {
-                    let stands_out = hop.is_error || hop.outcome.stands_out();
-                    let hints = exemplars(trace_id, hop.duration_ns, span.start_unix_ns, stands_out);
-                    figures.exemplars.merge(&hints);
-                }
+                let entry = Entry {
+                    key: self.edge_number(roles, hop, level),
+                    duration_ns: hop.duration_ns,
+                    stands_out: hop.is_error || hop.outcome.stands_out(),
+                    ..entry
+                };
+                let Hop { is_error, client_duration_ns, queueing_ns, .. } = *hop;
+                self.edges.push(EdgeEntry { entry, is_error, client_duration_ns, queueing_ns });
             }
         }
         self.see(roles, span.role, time_s);
@@ -136,11 +139,12 @@ impl Ledger {
     fn red_number(&mut self, roles: &Roles, span: &KnownSpan, lane: &Lane) -> u32 {
         let role = roles.get(span.role);
         let is_entry = role.is_served() || span.parent_span_id == 0;
-        let shape = (span.role, is_entry, lane.clone());
+        let shape = (span.role, is_entry, self.lane_number(lane));
         if let Some(&number) = self.red_numbers.get(&shape) {
             return number;
         }
-        let is_admitted = self.admission.as_mut().is_none_or(|admission| admission.admit_red(&shape));
+        let named = (span.role, is_entry, lane);
+        let is_admitted = self.admission.as_mut().is_none_or(|admission| admission.admit_red(&named));
         let number = self.totals.number_red(RedKey {
             service: Arc::clone(&role.place.service),
             operation: if is_admitted { Arc::clone(&role.operation) } else { OTHER.into() },
@@ -161,15 +165,17 @@ impl Ledger {
             source: end_shape(roles, hop.source, level),
             target: end_shape(roles, hop.target, level),
             protocol: roles.marks(hop.protocol).protocol,
-            lane: hop.lane.clone(),
-            source_lane: hop.source_lane.clone(),
+            lane: self.lane_number(&hop.lane),
+            source_lane: self.lane_number(&hop.source_lane),
             outcome: hop.outcome,
             provenance: hop.provenance,
         };
         if let Some(&number) = self.edge_numbers.get(&shape) {
             return number;
         }
-        let is_admitted = self.admission.as_mut().is_none_or(|admission| admission.admit_edge(level, &shape));
+        // Numbers of lanes mean nothing to another ledger.
+        let named = (HopShape { lane: 0, source_lane: 0, ..shape }, &hop.lane, &hop.source_lane);
+        let is_admitted = self.admission.as_mut().is_none_or(|admission| admission.admit_edge(level, &named));
         let side = |end| {
             let side = side(roles, end, level);
             let is_other = !is_admitted && !side.detail.is_empty();
@@ -190,10 +196,123 @@ impl Ledger {
         number
     }
 
-    /// The sums so far, in buckets of ten seconds.
-    pub fn totals(&self) -> &Totals {
-        &self.totals
+    fn lane_number(&mut self, lane: &Lane) -> u32 {
+        let known = self.lanes.iter().position(|known| known == lane);
+        known.unwrap_or_else(|| {
+            self.lanes.push(lane.clone());
+            self.lanes.len() - 1
+        }) as u32
     }
+
+    /// The sums, in buckets of ten seconds.
+    pub fn into_totals(self) -> Totals {
+        let Self { red, edges, traces, mut totals, .. } = self;
+        let (red_keys, edge_keys) = (totals.red_keys.iter().len(), totals.edge_keys.iter().len());
+        add_up(
+            &red,
+            red_keys,
+            |entry: &RedEntry| &entry.0,
+            |key, bucket_s, entries| {
+                let figures = totals.red_mut(key, bucket_s);
+                figures
+                    .duration_ns
+                    .record_all(entries.iter().map(|&entry| (entry.0.duration_ns, entry.0.times)));
+                for RedEntry(entry) in entries {
+                    figures.spans += entry.times;
+                    entry.name_trace(&traces, &mut figures.exemplars);
+                }
+            },
+        );
+        add_up(
+            &edges,
+            edge_keys,
+            |entry: &EdgeEntry| &entry.entry,
+            |key, bucket_s, entries| {
+                let figures = totals.edge_mut(key, bucket_s);
+                let all = || entries.iter().map(|edge| (edge, edge.entry.times));
+                figures.duration_ns.record_all(all().map(|(edge, times)| (edge.entry.duration_ns, times)));
+                let client = all().filter_map(|(edge, times)| Some((edge.client_duration_ns?, times)));
+                figures.client_duration_ns.record_all(client);
+                let queueing = all().filter_map(|(edge, times)| Some((edge.queueing_ns?, times)));
+                figures.queueing_ns.record_all(queueing);
+                for (edge, times) in all() {
+                    figures.hops += times;
+                    figures.errors += times * i64::from(edge.is_error);
+                    edge.entry.name_trace(&traces, &mut figures.exemplars);
+                }
+            },
+        );
+        totals
+    }
+}
+
+/// What a span or hop adds to the figures of a key.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    key: u32,
+    // Its place among the traces of the ledger.
+    trace: u32,
+    bucket_s: u64,
+    times: i64,
+    start_unix_ns: u64,
+    duration_ns: u64,
+    stands_out: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct RedEntry(Entry);
+
+#[derive(Debug, Clone, Copy)]
+struct EdgeEntry {
+    entry: Entry,
+    is_error: bool,
+    client_duration_ns: Option<u64>,
+    queueing_ns: Option<u64>,
+}
+
+impl Entry {
+    fn name_trace(&self, traces: &[TraceId], exemplars: &mut Exemplars) {
+        let trace_id = traces[self.trace as usize];
+        let at = |at_ns| Some(TraceAt { at_ns, trace_id });
+        if self.times > 0 {
+            let newest = at(self.start_unix_ns).filter(|_| self.stands_out);
+            exemplars.merge(&Exemplars { slowest: at(self.duration_ns), newest });
+        }
+    }
+}
+
+/// Calls `add` with the entries of each key and bucket of time.
+fn add_up<'e, E>(
+    entries: &'e [E],
+    keys: usize,
+    entry: impl Fn(&E) -> &Entry,
+    mut add: impl FnMut(u32, u64, &[&'e E]),
+) {
+    // Keys are numbered without gaps, so counting sorts them.
+    let mut ends = vec![0u32; keys + 1];
+    entries.iter().for_each(|one| ends[entry(one).key as usize + 1] += 1);
+    for key in 0..keys {
+        ends[key + 1] += ends[key];
+    }
+    let mut sorted: Vec<Option<&E>> = vec![None; entries.len()];
+    for one in entries {
+        let place = &mut ends[entry(one).key as usize];
+        sorted[*place as usize] = Some(one);
+        *place += 1;
+    }
+    let mut sorted: Vec<&E> = sorted.into_iter().flatten().collect();
+    for of_key in sorted.chunk_by_mut(|a, b| entry(a).key == entry(b).key) {
+        of_key.sort_by_key(|one| entry(one).bucket_s);
+        for of_bucket in of_key.chunk_by(|a, b| entry(a).bucket_s == entry(b).bucket_s) {
+            let Entry { key, bucket_s, .. } = *entry(of_bucket[0]);
+            add(key, bucket_s, of_bucket);
+        }
+    }
+}
+
+/// Whether both are the same span, sent twice.
+pub(crate) fn is_same(a: &KnownSpan, b: &KnownSpan) -> bool {
+    (a.start_unix_ns, a.span_id) == (b.start_unix_ns, b.span_id)
 }
 
 fn end_shape(roles: &Roles, end: End, level: EdgeLevel) -> EndShape {
@@ -212,16 +331,6 @@ fn end_shape(roles: &Roles, end: End, level: EdgeLevel) -> EndShape {
         End::Unknown => EndShape::Unknown,
         End::User => EndShape::User,
     }
-}
-
-/// Whether both are the same span, sent twice.
-pub(crate) fn is_same(a: &KnownSpan, b: &KnownSpan) -> bool {
-    (a.start_unix_ns, a.span_id) == (b.start_unix_ns, b.span_id)
-}
-
-fn exemplars(trace_id: TraceId, duration_ns: u64, start_unix_ns: u64, stands_out: bool) -> Exemplars {
-    let at = |at_ns| Some(TraceAt { at_ns, trace_id });
-    Exemplars { slowest: at(duration_ns), newest: at(start_unix_ns).filter(|_| stands_out) }
 }
 
 /// The end of a hop, at a level.
