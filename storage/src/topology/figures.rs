@@ -59,7 +59,7 @@ pub struct TraceAt {
 /// Traces to look at. They are hints: one may have been corrected away, or have expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Exemplars {
-    /// Of the longest span or hop.
+    /// Of the longest span; of hops, the longest of those that failed or did not stay in their lane.
     pub slowest: Option<TraceAt>,
     /// Of the newest that failed, or did not stay in its lane.
     pub newest: Option<TraceAt>,

@@ -219,7 +219,7 @@ impl Ledger {
                     .record_all(entries.iter().map(|&entry| (entry.0.duration_ns, entry.0.times)));
                 for RedEntry(entry) in entries {
                     figures.spans += entry.times;
-                    entry.name_trace(&traces, &mut figures.exemplars);
+                    entry.name_trace(&traces, true, &mut figures.exemplars);
                 }
             },
         );
@@ -238,7 +238,7 @@ impl Ledger {
                 for (edge, times) in all() {
                     figures.hops += times;
                     figures.errors += times * i64::from(edge.is_error);
-                    edge.entry.name_trace(&traces, &mut figures.exemplars);
+                    edge.entry.name_trace(&traces, edge.entry.stands_out, &mut figures.exemplars);
                 }
             },
         );
@@ -271,12 +271,14 @@ struct EdgeEntry {
 }
 
 impl Entry {
-    fn name_trace(&self, traces: &[TraceId], exemplars: &mut Exemplars) {
+    /// Names its trace as an example; as a slow one only where those are wanted: ids take more space than all other figures.
+    fn name_trace(&self, traces: &[TraceId], if_slow: bool, exemplars: &mut Exemplars) {
         let trace_id = traces[self.trace as usize];
         let at = |at_ns| Some(TraceAt { at_ns, trace_id });
         if self.times > 0 {
             let newest = at(self.start_unix_ns).filter(|_| self.stands_out);
-            exemplars.merge(&Exemplars { slowest: at(self.duration_ns), newest });
+            let slowest = at(self.duration_ns).filter(|_| if_slow);
+            exemplars.merge(&Exemplars { slowest, newest });
         }
     }
 }
