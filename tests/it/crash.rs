@@ -81,8 +81,7 @@ async fn what_was_acknowledged_before_a_kill_is_there_exactly_once() {
         sent.acked,
         sent.unanswered
     );
-    let parts = server.metric("laneway_store_parts").await;
-    assert!(parts < (sent.acked / SEGMENT_SPANS) as f64 / 2.0, "nothing was merged: {parts} parts");
+    merged(&server, (sent.acked / SEGMENT_SPANS) as f64 / 2.0).await;
     assert_eq!(server.metric("laneway_store_parts_in_quarantine").await, 0.0);
     // A clean end and start changes nothing either.
     let server = server.restart().await;
@@ -94,6 +93,16 @@ async fn first_acknowledgement(server: &Laneway) {
     while server.metric("laneway_store_accepted_spans_total").await == 0.0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// Waits until there are fewer parts than this. On a busy machine merging, which is never urgent, comes late.
+async fn merged(server: &Laneway, most: f64) {
+    let all = async {
+        while server.metric("laneway_store_parts").await >= most {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), all).await.expect("parts are merged");
 }
 
 /// Everything of these samples is in the store, once.
