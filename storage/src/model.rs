@@ -57,6 +57,10 @@ pub enum SpanKind {
 }
 
 impl SpanKind {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Unspecified, Self::Internal, Self::Server, Self::Client, Self::Producer, Self::Consumer];
+
     /// The kind of OTLP's number; a number that OTLP does not know is [`SpanKind::Unspecified`].
     pub const fn from_otlp(number: i32) -> Self {
         match number {

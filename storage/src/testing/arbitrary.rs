@@ -18,14 +18,6 @@ const TEXTS: [&str; 6] = ["", "GET /", "7", "true", "2.5", "naïve \u{0} \"text\
 const SERVICES: [&str; 3] = ["cart", "order", "payment"];
 const OPERATIONS: [&str; 3] = ["GET /", "charge", "SELECT \u{1F980}"];
 const LANES: [&str; 3] = ["base", "grey-v2", "loadtest"];
-const KINDS: [SpanKind; 6] = [
-    SpanKind::Unspecified,
-    SpanKind::Internal,
-    SpanKind::Server,
-    SpanKind::Client,
-    SpanKind::Producer,
-    SpanKind::Consumer,
-];
 const STATUSES: [StatusCode; 3] = [StatusCode::Unset, StatusCode::Ok, StatusCode::Error];
 
 /// Spans of few traces and services, each with an id of its own.
@@ -41,7 +33,8 @@ pub(crate) fn spans(count: Range<usize>) -> impl Strategy<Value = Vec<Span>> {
 /// A span of any content.
 pub(crate) fn span() -> impl Strategy<Value = Span> {
     let identity = (1..6u128, 1..40u64, option::of(1..40u64), 0..5_000u64, -50..3_000i64);
-    let what = (select(&OPERATIONS[..]), select(&KINDS[..]), select(&STATUSES[..]), select(&TEXTS[..]));
+    let what =
+        (select(&OPERATIONS[..]), select(&SpanKind::ALL[..]), select(&STATUSES[..]), select(&TEXTS[..]));
     let content = (attributes(0..5), vec(event(), 0..3), vec(link(), 0..2), option::of(select(&LANES[..])));
     let origin = (resource(), scope(), 0..1024u32, (0..3u32, 0..3u32, 0..3u32));
     (identity, what, content, origin).prop_map(
@@ -94,7 +87,7 @@ pub(crate) fn filter() -> impl Strategy<Value = SpanFilter> {
     let one = prop_oneof![
         select(&SERVICES[..]).prop_map(|name| Service(name.to_owned())),
         select(&OPERATIONS[..]).prop_map(|name| Operation(name.to_owned())),
-        select(&KINDS[..]).prop_map(Kind),
+        select(&SpanKind::ALL[..]).prop_map(Kind),
         select(&STATUSES[..]).prop_map(Status),
         text().prop_map(SpanFilter::StatusMessage),
         text().prop_map(SpanFilter::ScopeName),

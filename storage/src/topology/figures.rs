@@ -188,17 +188,6 @@ impl FiguresQuery {
 }
 
 impl Figures {
-    /// Adds the figures of another.
-    pub fn merge(&mut self, other: &Self) {
-        for (key, figures) in &other.red {
-            self.red.entry(key.clone()).or_default().merge(figures);
-        }
-        for (key, figures) in &other.edges {
-            self.edges.entry(key.clone()).or_default().merge(figures);
-        }
-        self.presence.merge(&other.presence);
-    }
-
     /// Leaves out what adds up to nothing.
     pub fn prune(&mut self) {
         self.red.retain(|_, figures| !figures.is_nothing());

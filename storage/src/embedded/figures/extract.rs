@@ -141,7 +141,7 @@ impl<'a> Extractor<'a> {
     /// Mixes the values of a column into the prints of its rows.
     fn print(&mut self, number: u64, column: &AttributeColumn, rows: usize) {
         // Which kinds of span say something by it is the same for all its rows.
-        let says: Vec<bool> = KINDS.iter().map(|&kind| is_said_by(kind, &column.key)).collect();
+        let says: Vec<bool> = SpanKind::ALL.iter().map(|&kind| is_said_by(kind, &column.key)).collect();
         let is_url = matches!(column.key.as_str(), "url.full" | "http.url");
         let hash_text = |text: &[u8]| {
             // Of a URL, nothing but the host is of interest; what comes behind it is different for each span.
@@ -244,18 +244,9 @@ impl<'a> Extractor<'a> {
     }
 }
 
-const KINDS: [SpanKind; 6] = [
-    SpanKind::Unspecified,
-    SpanKind::Internal,
-    SpanKind::Server,
-    SpanKind::Client,
-    SpanKind::Producer,
-    SpanKind::Consumer,
-];
-
 fn kind_place(kind: i32) -> usize {
     let kind = SpanKind::from_otlp(kind);
-    KINDS.iter().position(|other| *other == kind).unwrap_or_default()
+    SpanKind::ALL.iter().position(|other| *other == kind).unwrap_or_default()
 }
 
 /// The value of a row as text, where it is text or a whole number.
