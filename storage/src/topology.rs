@@ -14,32 +14,39 @@
 
 mod admission;
 mod batch;
+mod cells;
 mod contribution;
 mod derive;
 mod explain;
 mod figures;
 mod key;
+mod keys;
 mod ledger;
 mod node;
+mod numbering;
 mod peer;
 mod presence;
 mod role;
+mod roles;
 #[cfg(test)]
 mod tests;
 mod totals;
 
 pub use admission::{Admission, AdmissionLimits, OTHER};
 pub use batch::{figures_of, known_spans};
+pub(crate) use cells::Cells;
 pub use contribution::{Contribution, End, Hop};
-pub use derive::derive;
+pub use derive::{Deriver, derive};
 pub use explain::{ExplainedHop, ExplainedSpan, explain};
 pub use figures::{EdgeFigures, Exemplars, Figures, FiguresQuery, RedFigures, Resolution, TraceAt};
 pub use key::{EdgeKey, EdgeLevel, EdgeSide, Outcome, Provenance, RedKey, Verdict};
+pub(crate) use keys::Keys;
 pub use ledger::Ledger;
 pub use node::{Node, NodeKind};
 pub(crate) use peer::is_said_by;
 pub use peer::{PEER_ATTRIBUTES, Peer};
 pub use presence::{PRESENCE_WINDOW, Presence};
-pub use role::{Caller, KnownSpan, Place, Role, RoleId, Roles, TraceState};
-pub(crate) use totals::Cells;
+pub use role::{Caller, KnownSpan, Place, Role, RoleId, TraceState};
+pub use roles::{LaneId, Roles};
+pub(crate) use totals::Addition;
 pub use totals::Totals;

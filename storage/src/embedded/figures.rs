@@ -22,7 +22,7 @@ use super::shared::Shared;
 use super::view::View;
 use crate::QueryError;
 use crate::topology::{
-    Admission, AdmissionLimits, Figures, FiguresQuery, KnownSpan, Ledger, Resolution, Roles, Totals,
+    Addition, Admission, AdmissionLimits, Figures, FiguresQuery, Ledger, Resolution, Roles, Totals,
 };
 
 mod encode;
@@ -32,12 +32,14 @@ mod history;
 mod recent;
 #[cfg(test)]
 mod tests;
+mod traces;
 
 pub(super) use file::{ByBytes, FIGURES_FILE, FiguresCache, FiguresFile};
 pub(super) use history::{History, expire, forget_service, keep};
 
-use extract::Extractor;
-use recent::{Recent, TraceKey};
+use extract::Extracted;
+use recent::Recent;
+use traces::Traces;
 
 /// How figures are derived.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,21 +72,19 @@ pub(super) struct State {
     began: Instant,
     roles: Roles,
     recent: Recent,
-    limits: AdmissionLimits,
-    admission: Option<Admission>,
+    ledger: Ledger,
     // Whether what a process before this one sealed is remembered.
     is_filled: bool,
     live: Option<Live>,
 }
 
-impl Default for State {
-    fn default() -> Self {
+impl State {
+    pub(super) fn new(limits: AdmissionLimits) -> Self {
         Self {
             began: Instant::now(),
             roles: Roles::default(),
             recent: Recent::default(),
-            limits: AdmissionLimits::default(),
-            admission: None,
+            ledger: Ledger::bounded(Admission::new(limits)),
             is_filled: false,
             live: None,
         }
@@ -101,12 +101,12 @@ struct Live {
 /// What sealing a segment adds.
 pub(super) struct Derived {
     totals: Totals,
-    spans: Vec<(TraceKey, KnownSpan)>,
+    traces: Traces,
 }
 
 impl Derivation {
     pub(super) fn new(options: &TopologyOptions) -> Self {
-        Self(Mutex::new(State { limits: options.limits, ..State::default() }))
+        Self(Mutex::new(State::new(options.limits)))
     }
 
     /// Derives what the rows of a segment add to the figures of all parts. `order` is that of a part.
@@ -127,7 +127,7 @@ impl Derivation {
         state.recent.forget(options.recent_bytes, options.recent_max_age, Instant::now());
         if state.recent.is_empty() {
             state.roles = Roles::default();
-            state.admission = None;
+            state.ledger.forget_roles();
             state.live = None;
         }
     }
@@ -136,7 +136,7 @@ impl Derivation {
     pub(super) fn commit(&self, shared: &Shared, derived: Option<Derived>, change: impl FnOnce(&mut View)) {
         let state = &mut *self.0.lock();
         if let Some(derived) = derived {
-            state.remember(&shared.options.topology, &derived.spans);
+            state.remember(&shared.options.topology, derived.traces);
         }
         state.live = None;
         shared.change_view(change);
@@ -144,18 +144,9 @@ impl Derivation {
 }
 
 impl Derived {
-    /// The figures at each resolution.
-    fn resolved(&self) -> [Totals; Resolution::ALL.len()] {
-        Resolution::ALL.map(|resolution| {
-            let mut totals = self.totals.at(resolution);
-            totals.prune();
-            totals
-        })
-    }
-
     /// Writes the figures into the directory of a part, and syncs the file.
     pub(super) fn write(&self, disk: &Disk, dir: &Path) -> std::io::Result<()> {
-        file::write(disk, dir, &self.resolved())
+        file::write(disk, dir, &self.totals)
     }
 }
 
@@ -163,40 +154,38 @@ impl State {
     /// For benchmarks: derives the figures of a segment, encodes them, and remembers its traces; returns the bytes.
     pub(super) fn seal(&mut self, columns: &Columns, order: &[u32]) -> std::io::Result<usize> {
         let derived = self.derive(columns, order);
-        let sections = file::sections(&derived.resolved())?;
-        self.remember(&TopologyOptions::default(), &derived.spans);
+        let sections = file::sections(&derived.totals)?;
+        self.remember(&TopologyOptions::default(), derived.traces);
         Ok(sections.iter().map(|section| section.compressed.len()).sum())
     }
 
     fn derive(&mut self, columns: &Columns, order: &[u32]) -> Derived {
-        let mut spans = Vec::with_capacity(order.len());
-        Extractor::new(columns, columns.len()).extract(&mut self.roles, order, &mut spans);
-        Derived { totals: self.add_up(&spans), spans }
+        let extracted = Extracted::of(columns, columns.len(), &mut self.roles);
+        let mut traces = extracted.traces(order.iter().copied());
+        Derived { totals: self.add_up(&mut traces), traces }
     }
 
-    /// What these spans, which are ordered by trace, change.
-    fn add_up(&mut self, spans: &[(TraceKey, KnownSpan)]) -> Totals {
-        let mut admission = self.admission.take().unwrap_or_else(|| Admission::new(self.limits));
-        admission.set_minute((self.began.elapsed().as_secs() / 60) as u32);
-        let mut ledger = Ledger::bounded(admission);
-        let (mut all, nothing) = (Vec::new(), Vec::new());
-        for trace in spans.chunk_by(|a, b| a.0 == b.0) {
-            let before = self.recent.get(&trace[0].0).unwrap_or(&nothing);
-            let Some(trace_id) = laneway_proto::TraceId::from_bytes(trace[0].0) else { continue };
-            recent::unite(before, trace.iter().map(|(_, span)| *span), &mut all);
-            ledger.add_trace(&self.roles, trace_id, before, &all);
+    /// What these traces change. Afterwards they are complete.
+    fn add_up(&mut self, traces: &mut Traces) -> Totals {
+        self.ledger.set_minute((self.began.elapsed().as_secs() / 60) as u32);
+        self.recent.complete(traces);
+        for number in 0..traces.len() {
+            let key = traces.key(number);
+            if let Some(trace_id) = laneway_proto::TraceId::from_bytes(key) {
+                self.ledger.add_trace(&self.roles, trace_id, self.recent.get(&key), traces.get(number));
+            }
         }
-        self.admission = Some(ledger.take_admission());
-        ledger.into_totals()
+        let mut totals = self.ledger.take_totals();
+        totals.prune();
+        totals
     }
 
-    fn remember(&mut self, options: &TopologyOptions, spans: &[(TraceKey, KnownSpan)]) {
-        self.recent.insert(spans, Instant::now());
+    fn remember(&mut self, options: &TopologyOptions, traces: Traces) {
+        self.recent.insert(traces, Instant::now());
         self.recent.forget(options.recent_bytes, options.recent_max_age, Instant::now());
         if self.roles.len() > MAX_ROLES {
             self.recent.renumber(&mut self.roles, MAX_ROLES / 2);
-            // It knows keys by the numbers of roles.
-            self.admission = None;
+            self.ledger.forget_roles();
         }
     }
 
@@ -226,10 +215,10 @@ impl State {
     fn fill_from(&mut self, part: &SharedPart) -> Result<(), QueryError> {
         for group in part.row_groups() {
             let columns = group.load(0..group.rows(), &extract::projection())?;
-            let order: Vec<u32> = (0..columns.len() as u32).collect();
-            let mut spans = Vec::new();
-            Extractor::new(&columns, columns.len()).extract(&mut self.roles, &order, &mut spans);
-            self.recent.insert(&spans, Instant::now());
+            let extracted = Extracted::of(&columns, columns.len(), &mut self.roles);
+            let mut traces = extracted.traces(0..columns.len() as u32);
+            self.recent.complete(&mut traces);
+            self.recent.insert(traces, Instant::now());
         }
         Ok(())
     }
@@ -244,11 +233,13 @@ impl State {
         let mut spans = Vec::new();
         for (segment, &(_, rows)) in view.live.iter().zip(&rows) {
             let segment = segment.spans.read();
-            let order: Vec<u32> = (0..rows as u32).collect();
-            Extractor::new(segment.columns(), rows).extract(&mut self.roles, &order, &mut spans);
+            let extracted = Extracted::of(segment.columns(), rows, &mut self.roles);
+            spans.extend((0..rows as u32).map(|row| (extracted.trace(row), extracted.span(row))));
         }
         spans.sort_by_key(|(trace, _)| *trace);
-        let totals = Arc::new(self.add_up(&spans));
+        let mut traces = Traces::with_capacity(spans.len());
+        spans.into_iter().for_each(|(trace, span)| traces.push(trace, span));
+        let totals = Arc::new(self.add_up(&mut traces));
         self.live = Some(Live { rows, totals: Arc::clone(&totals) });
         totals
     }
@@ -265,20 +256,21 @@ pub(super) fn answer(shared: &Shared, query: &FiguresQuery) -> Result<Figures, Q
         let live = state.live(&view);
         (view, live)
     };
-    let mut totals = Totals::default();
-    totals.add_wanted(&live.at(resolution), query);
+    let live = live.at(resolution);
+    let mut summands = Vec::new();
     let cache = &shared.figures_cache;
     for part in view.parts.iter().filter(|part| part.damage().is_none()) {
-        if part.figures().is_some_and(|file| file.may_have(query))
-            && let Some(figures) = part.figures_at(resolution, Some(cache))?
-        {
-            totals.add_wanted(&figures, query);
+        if part.figures().is_some_and(|file| file.may_have(query)) {
+            summands.extend(part.figures_at(resolution, Some(cache))?);
         }
     }
     for file in view.history.iter().map(|old| old.file()).filter(|file| file.may_have(query)) {
-        totals.add_wanted(&*file.totals(resolution, cache)?, query);
+        summands.push(file.totals(resolution, cache)?);
     }
-    Ok(totals.judge(query))
+    let mut addition = Addition::default();
+    addition.add_wanted(&live, query);
+    summands.iter().for_each(|totals| addition.add_wanted(totals, query));
+    Ok(addition.judge(query))
 }
 
 /// Unites the figures of parts into those of the part that replaces them.
@@ -288,18 +280,15 @@ pub(super) fn merge(
     dir: &Path,
     change: impl Fn(&mut Totals),
 ) -> Result<(), QueryError> {
-    let mut united = Vec::new();
-    for resolution in Resolution::ALL {
-        let mut totals = Totals::default();
-        for part in parts {
-            if let Some(figures) = part.figures_at(resolution, None)? {
-                totals.add(&figures);
-            }
-        }
-        change(&mut totals);
-        totals.prune();
-        united.push(totals);
+    let mut summands = Vec::new();
+    for part in parts {
+        summands.extend(part.figures_at(Resolution::FINEST, None)?);
     }
-    file::write(disk, dir, &united)?;
+    let mut addition = Addition::default();
+    summands.iter().for_each(|totals| addition.add(totals));
+    let mut totals = addition.totals();
+    change(&mut totals);
+    totals.prune();
+    file::write(disk, dir, &totals)?;
     Ok(())
 }

@@ -10,6 +10,7 @@ use super::merge::{BATCH_ROWS, Batches};
 use super::part::{self, Cache, Disk, Part, PartId, PartWriter};
 use super::segment::Segment;
 use crate::QueryError;
+use crate::topology::AdmissionLimits;
 
 /// The open segment alone, without log and store.
 #[derive(Default)]
@@ -47,8 +48,13 @@ impl std::fmt::Debug for OpenSegment {
 }
 
 /// The figures of segments that are sealed one after another, without a store.
-#[derive(Default)]
 pub struct FiguresOfSegments(figures::State);
+
+impl Default for FiguresOfSegments {
+    fn default() -> Self {
+        Self(figures::State::new(AdmissionLimits::default()))
+    }
+}
 
 impl FiguresOfSegments {
     /// Derives and encodes what the spans of a segment add; returns how many bytes that are.

@@ -29,21 +29,21 @@ impl Histogram {
     /// How many buckets there are.
     pub(crate) const BUCKETS: u16 = 976;
 
-    /// Counts values so many times each.
-    pub(crate) fn record_all(&mut self, values: impl Iterator<Item = (u64, i64)>) {
+    /// Of values, each counted so many times.
+    pub(crate) fn of(values: impl Iterator<Item = (u64, i64)>) -> Self {
         let mut buckets: Vec<(u16, i64)> = values.map(|(value, times)| (bucket(value), times)).collect();
         buckets.sort_unstable_by_key(|&(bucket, _)| bucket);
-        buckets.dedup_by(|next, kept| {
-            let is_same = next.0 == kept.0;
-            kept.1 += i64::from(is_same) * next.1;
-            is_same
-        });
-        buckets.retain(|&(_, count)| count != 0);
-        self.merge(&Self { buckets });
+        add_up(&mut buckets);
+        Self { buckets }
+    }
+
+    /// Of the counts of buckets, by their numbers, which ascend.
+    pub(crate) fn of_buckets(buckets: Vec<(u16, i64)>) -> Self {
+        Self { buckets }
     }
 
     /// Adds to a bucket, by its number.
-    pub(crate) fn add_to_bucket(&mut self, bucket: u16, times: i64) {
+    fn add_to_bucket(&mut self, bucket: u16, times: i64) {
         match self.buckets.binary_search_by_key(&bucket, |&(bucket, _)| bucket) {
             Ok(place) => {
                 self.buckets[place].1 += times;
@@ -58,11 +58,19 @@ impl Histogram {
 
     /// Adds all values of another histogram.
     pub fn merge(&mut self, other: &Self) {
-        if self.buckets.is_empty() {
-            self.buckets.clone_from(&other.buckets);
-            return;
+        match &other.buckets[..] {
+            [] => {}
+            &[(bucket, times)] => self.add_to_bucket(bucket, times),
+            more => {
+                let own = self.buckets.len();
+                self.buckets.extend_from_slice(more);
+                // Stable sorting merges two ordered runs.
+                if own > 0 {
+                    self.buckets.sort_by_key(|&(bucket, _)| bucket);
+                    add_up(&mut self.buckets);
+                }
+            }
         }
-        other.buckets.iter().for_each(|&(bucket, count)| self.add_to_bucket(bucket, count));
     }
 
     /// How many values were counted.
@@ -100,6 +108,16 @@ impl Histogram {
             (seen >= rank).then_some(upper)
         })
     }
+}
+
+/// Makes one of counts of the same bucket, which stand beside each other, and leaves out what is 0.
+fn add_up(buckets: &mut Vec<(u16, i64)>) {
+    buckets.dedup_by(|next, kept| {
+        let is_same = next.0 == kept.0;
+        kept.1 += i64::from(is_same) * next.1;
+        is_same
+    });
+    buckets.retain(|&(_, count)| count != 0);
 }
 
 fn bucket(value: u64) -> u16 {

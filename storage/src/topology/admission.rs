@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hash};
 
 use foldhash::fast::FixedState;
 
-use super::key::EdgeLevel;
+use super::key::{EdgeKey, EdgeLevel, RedKey};
 use super::totals::Map;
 
 /// Stands for operations and instances beyond those that are told apart.
@@ -62,12 +62,12 @@ impl Admission {
         self.minute = minute;
     }
 
-    pub(super) fn admit_red(&mut self, key: &impl Hash) -> bool {
+    pub(super) fn admit_red(&mut self, key: &RedKey) -> bool {
         self.red.admit(key, self.limits.red, self.minute)
     }
 
-    pub(super) fn admit_edge(&mut self, level: EdgeLevel, key: &impl Hash) -> bool {
-        match level {
+    pub(super) fn admit_edge(&mut self, key: &EdgeKey) -> bool {
+        match key.level {
             EdgeLevel::Instance => self.instance_edges.admit(key, self.limits.instance_edges, self.minute),
             EdgeLevel::Operation => self.operation_edges.admit(key, self.limits.operation_edges, self.minute),
         }

@@ -9,7 +9,8 @@ use laneway_proto::TraceId;
 use super::figures::{Figures, Resolution};
 use super::ledger::Ledger;
 use super::peer::Peer;
-use super::role::{KnownSpan, Place, Role, RoleId, Roles, TraceState};
+use super::role::{KnownSpan, Place, Role, RoleId, TraceState};
+use super::roles::Roles;
 use crate::model::{Span, Value, from_otlp};
 
 /// The figures of these spans at a resolution, each span counted once.
@@ -19,7 +20,7 @@ pub fn figures_of<'a>(spans: impl IntoIterator<Item = &'a Span>, resolution: Res
     for (trace_id, spans) in known_spans(spans, &mut roles) {
         ledger.add_trace(&roles, trace_id, &[], &spans);
     }
-    ledger.into_totals().at(resolution).figures()
+    ledger.take_totals().at(resolution).figures()
 }
 
 /// Spans by trace, ordered by start and span id, each once.

@@ -1,15 +1,14 @@
 //! What one span adds to figures.
 
-use laneway_proto::Lane;
-
 use super::key::{Outcome, Provenance};
 use super::role::RoleId;
+use super::roles::LaneId;
 
 /// What one span adds to figures, given the spans of its trace that are known.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Contribution {
     /// Its request lane.
-    pub lane: Lane,
+    pub lane: LaneId,
     /// The hop that ends with it.
     pub arrival: Option<Hop>,
     /// The hop that begins with it and ends with something that was not traced.
@@ -37,7 +36,7 @@ pub enum End {
 }
 
 /// One call between two nodes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hop {
     /// Who called.
     pub source: End,
@@ -46,9 +45,9 @@ pub struct Hop {
     /// A span that says by which protocol.
     pub protocol: RoleId,
     /// The lane of the request where it arrived, or left if nobody saw that.
-    pub lane: Lane,
+    pub lane: LaneId,
     /// The lane of the request where it left, where that is known.
-    pub source_lane: Lane,
+    pub source_lane: LaneId,
     /// Whether it stayed in its lane.
     pub outcome: Outcome,
     /// How its ends are known.

@@ -3,194 +3,260 @@
 //! The rules for spans of different services that meet are those of openzipkin's `DependencyLinker`: halves of a call may share one span id,
 //! local spans between two calls are passed over, and what is missing is taken from what the other half says of it.
 
-use laneway_proto::Lane;
-
 use super::contribution::{Contribution, End, Hop};
 use super::key::{Outcome, Provenance, Verdict};
-use super::role::{KnownSpan, Role, RoleId, Roles};
+use super::role::{KnownSpan, RoleId};
+use super::roles::{LaneId, Marks, Roles};
 use crate::model::SpanKind;
 
-/// What each span contributes, given that these are all known spans of its trace. They must be ordered by start and span id, each once.
-pub fn derive(spans: &[KnownSpan], roles: &Roles) -> Vec<Contribution> {
-    let family = Family::of(spans, roles);
-    let lanes = family.lanes();
-    (0..spans.len())
-        .map(|span| Contribution {
-            lane: lanes[span].clone(),
-            arrival: family.arrival(span, &lanes),
-            departure: family.departure(span, &lanes),
-        })
-        .collect()
+/// Derives contributions, trace after trace, in the same memory.
+#[derive(Debug, Default)]
+pub struct Deriver {
+    by_id: Vec<(u64, u32)>,
+    kin: Vec<Kin>,
+    path: Vec<u32>,
 }
 
-/// A trace with its parents looked up.
-struct Family<'a> {
-    spans: &'a [KnownSpan],
-    roles: Vec<&'a Role>,
-    parents: Vec<Option<usize>>,
-    // Whether the callee of a call, or another call that it was made by, is known; and the first span that it led to in another service.
-    answered: Vec<Answer>,
+/// A span among those of its trace, which are named by their places.
+#[derive(Debug, Clone, Copy)]
+struct Kin {
+    parent: Option<u32>,
+    answer: Answer,
+    lane: Option<LaneId>,
+    /// The span with which the request entered the service that recorded this one, once somebody has asked.
+    entered: Option<u32>,
 }
 
 /// What became of a call.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Answer {
     /// Nobody is known to have received it.
     Unknown,
     /// A call within the same service was made for it, which stands for it.
     Wraps,
     /// This span is the first that served it.
-    Served(usize),
+    Served(u32),
+}
+
+impl Deriver {
+    /// What each span contributes, given that these are all known spans of its trace. They must be ordered by start and span id, each once.
+    pub fn derive(&mut self, spans: &[KnownSpan], roles: &Roles, contributions: &mut Vec<Contribution>) {
+        contributions.clear();
+        self.by_id.clear();
+        self.by_id.extend(spans.iter().map(|span| span.span_id).zip(0..));
+        self.by_id.sort_unstable();
+        self.kin.clear();
+        let mut family =
+            Family { spans, roles, by_id: &self.by_id, kin: &mut self.kin, path: &mut self.path };
+        family.find_parents();
+        family.find_answers();
+        family.find_lanes();
+        for span in 0..spans.len() {
+            let arrival = family.arrival(span);
+            let departure = family.departure(span);
+            contributions.push(Contribution { lane: family.lane(span), arrival, departure });
+        }
+    }
+}
+
+/// What each span contributes: see [`Deriver::derive`].
+pub fn derive(spans: &[KnownSpan], roles: &Roles) -> Vec<Contribution> {
+    let mut contributions = Vec::with_capacity(spans.len());
+    Deriver::default().derive(spans, roles, &mut contributions);
+    contributions
+}
+
+struct Family<'a> {
+    spans: &'a [KnownSpan],
+    roles: &'a Roles,
+    by_id: &'a [(u64, u32)],
+    kin: &'a mut Vec<Kin>,
+    path: &'a mut Vec<u32>,
 }
 
 impl<'a> Family<'a> {
-    fn of(spans: &'a [KnownSpan], roles: &'a Roles) -> Self {
-        let roles: Vec<&Role> = spans.iter().map(|span| roles.get(span.role)).collect();
-        let mut by_id: Vec<(u64, usize)> = spans.iter().map(|span| span.span_id).zip(0..).collect();
-        by_id.sort_unstable();
-        let of_id = |id: u64| {
-            let first = by_id.partition_point(|&(other, _)| other < id);
-            by_id[first..].iter().take_while(move |&&(other, _)| other == id).map(|&(_, span)| span)
-        };
-        let parents = (0..spans.len())
-            .map(|span| {
-                let role = roles[span];
-                let is_half = |other: &usize| *other != span && roles[*other].is_call();
-                // Of a call whose halves share an id, the serving half belongs to the calling half.
-                let shared = of_id(spans[span].span_id).find(|other| role.is_served() && is_half(other));
-                let parent = match spans[span].parent_span_id {
-                    0 => None,
-                    id => of_id(id).filter(|&other| other != span).min_by_key(|&other| {
-                        let parent = roles[other];
-                        let is_near = parent.place.service == role.place.service;
-                        // A span belongs to the half that was recorded where it was, else to the one that served; a served one to the half
-                        // that called.
-                        if role.is_served() {
-                            (!parent.is_call(), false)
-                        } else {
-                            (!is_near, parent.is_call())
-                        }
-                    }),
-                };
-                shared.or(parent)
-            })
-            .collect();
-        let mut family = Self { spans, roles, parents, answered: Vec::new() };
-        family.answered = family.answers();
-        family
-    }
-
-    fn answers(&self) -> Vec<Answer> {
-        let mut answers = vec![Answer::Unknown; self.spans.len()];
-        for span in 0..self.spans.len() {
-            let Some(parent) = self.parents[span] else { continue };
-            if self.is_arrival(span, parent) {
-                if !matches!(answers[parent], Answer::Served(_)) {
-                    answers[parent] = Answer::Served(span);
-                }
-            } else if answers[parent] == Answer::Unknown && self.roles[span].is_call() {
-                answers[parent] = Answer::Wraps;
-            }
-        }
-        answers
-    }
-
-    fn crosses(&self, span: usize, parent: usize) -> bool {
-        self.roles[span].place.service != self.roles[parent].place.service
-    }
-
-    fn is_arrival(&self, span: usize, parent: usize) -> bool {
-        self.crosses(span, parent) || self.roles[span].is_served() && self.roles[parent].is_call()
-    }
-
-    /// The lane of every span: its own, else that of the nearest ancestor that names one, else of the caller that it names, else the baseline.
-    fn lanes(&self) -> Vec<Lane> {
-        let mut lanes: Vec<Option<Lane>> = self.roles.iter().map(|role| role.lane.clone()).collect();
-        let mut path = Vec::new();
-        for span in 0..lanes.len() {
-            let mut at = span;
-            let lane = loop {
-                if let Some(lane) = &lanes[at] {
-                    break lane.clone();
-                }
-                path.push(at);
-                match self.parents[at] {
-                    // Spans that are each other's ancestors name no lane.
-                    Some(parent) if path.len() <= lanes.len() => at = parent,
-                    Some(_) => break Lane::base(),
-                    None => {
-                        let caller = self.roles[at].caller.as_ref();
-                        break caller.map_or_else(Lane::base, |caller| caller.lane.clone());
-                    }
-                }
-            };
-            for passed in path.drain(..) {
-                lanes[passed] = Some(lane.clone());
-            }
-        }
-        lanes.into_iter().map(Option::unwrap_or_default).collect()
-    }
-
-    /// The span with which the request entered the service that recorded this one.
-    fn entered(&self, span: usize) -> usize {
-        let mut at = span;
-        for _ in 0..self.spans.len() {
-            match self.parents[at] {
-                Some(parent) if !self.roles[at].is_served() && !self.crosses(at, parent) => at = parent,
-                _ => break,
-            }
-        }
-        at
-    }
-
-    fn end(&self, span: usize) -> End {
-        End::Span { at: self.role(span), entered: self.role(self.entered(span)) }
+    fn marks(&self, span: usize) -> &'a Marks {
+        self.roles.marks(self.spans[span].role)
     }
 
     fn role(&self, span: usize) -> RoleId {
         self.spans[span].role
     }
 
-    fn has_queue(&self, span: usize) -> bool {
-        self.roles[span].peer.as_ref().is_some_and(|peer| peer.is_queue())
+    fn parent(&self, span: usize) -> Option<usize> {
+        self.kin[span].parent.map(|parent| parent as usize)
+    }
+
+    fn lane(&self, span: usize) -> LaneId {
+        self.kin[span].lane.unwrap_or(LaneId::BASE)
+    }
+
+    fn find_parents(&mut self) {
+        let share_ids = self.by_id.windows(2).any(|pair| pair[0].0 == pair[1].0);
+        for span in 0..self.spans.len() {
+            let parent = if share_ids { self.parent_among_halves(span) } else { self.only_parent(span) };
+            let lane = self.marks(span).lane;
+            self.kin.push(Kin { parent, answer: Answer::Unknown, lane, entered: None });
+        }
+    }
+
+    /// Where no two spans have the same id.
+    fn only_parent(&self, span: usize) -> Option<u32> {
+        let id = self.spans[span].parent_span_id;
+        if id == 0 || id == self.spans[span].span_id {
+            return None;
+        }
+        // Most spans follow their parents closely.
+        let near = &self.spans[span.saturating_sub(4)..span];
+        if let Some(back) = near.iter().rev().position(|other| other.span_id == id) {
+            return Some((span - 1 - back) as u32);
+        }
+        let place = self.by_id.binary_search_by_key(&id, |&(other, _)| other).ok()?;
+        Some(self.by_id[place].1)
+    }
+
+    fn parent_among_halves(&self, span: usize) -> Option<u32> {
+        let of_id = |id: u64| {
+            let first = self.by_id.partition_point(|&(other, _)| other < id);
+            let same = self.by_id[first..].iter().take_while(move |&&(other, _)| other == id);
+            same.map(|&(_, other)| other).filter(move |&other| other as usize != span)
+        };
+        let marks = self.marks(span);
+        // Of a call whose halves share an id, the serving half belongs to the calling half.
+        let is_half = |&other: &u32| marks.is_served() && self.marks(other as usize).is_call();
+        let shared = of_id(self.spans[span].span_id).find(is_half);
+        let parent = match self.spans[span].parent_span_id {
+            0 => None,
+            id => of_id(id).min_by_key(|&other| {
+                let parent = self.marks(other as usize);
+                // A span belongs to the half that was recorded where it was, else to the one that served; a served one to the half
+                // that called.
+                if marks.is_served() {
+                    (!parent.is_call(), false)
+                } else {
+                    (parent.name != marks.name, parent.is_call())
+                }
+            }),
+        };
+        shared.or(parent)
+    }
+
+    fn find_answers(&mut self) {
+        for span in 0..self.spans.len() {
+            let Some(parent) = self.parent(span) else { continue };
+            let is_arrival = self.is_arrival(span, parent);
+            let is_call = self.marks(span).is_call();
+            let answer = &mut self.kin[parent].answer;
+            if is_arrival {
+                if !matches!(answer, Answer::Served(_)) {
+                    *answer = Answer::Served(span as u32);
+                }
+            } else if *answer == Answer::Unknown && is_call {
+                *answer = Answer::Wraps;
+            }
+        }
+    }
+
+    fn crosses(&self, span: usize, parent: usize) -> bool {
+        self.marks(span).name != self.marks(parent).name
+    }
+
+    fn is_arrival(&self, span: usize, parent: usize) -> bool {
+        self.crosses(span, parent) || self.marks(span).is_served() && self.marks(parent).is_call()
+    }
+
+    /// The lane of every span: its own, else that of the nearest ancestor that names one, else of the caller that it names, else the baseline.
+    fn find_lanes(&mut self) {
+        for span in 0..self.spans.len() {
+            let mut at = span;
+            let lane = loop {
+                if let Some(lane) = self.kin[at].lane {
+                    break lane;
+                }
+                self.path.push(at as u32);
+                match self.parent(at) {
+                    // Spans that are each other's ancestors name no lane.
+                    Some(parent) if self.path.len() <= self.spans.len() => at = parent,
+                    Some(_) => break LaneId::BASE,
+                    None => break self.marks(at).calling_lane,
+                }
+            };
+            for passed in self.path.drain(..) {
+                self.kin[passed as usize].lane = Some(lane);
+            }
+        }
+    }
+
+    /// The span with which the request entered the service that recorded this one.
+    fn entered(&mut self, span: usize) -> usize {
+        let mut at = span;
+        let entered = loop {
+            if let Some(entered) = self.kin[at].entered {
+                break entered;
+            }
+            self.path.push(at as u32);
+            match self.parent(at) {
+                Some(parent)
+                    if self.path.len() <= self.spans.len()
+                        && !self.marks(at).is_served()
+                        && !self.crosses(at, parent) =>
+                {
+                    at = parent;
+                }
+                _ => break at as u32,
+            }
+        };
+        for passed in self.path.drain(..) {
+            self.kin[passed as usize].entered = Some(entered);
+        }
+        entered as usize
+    }
+
+    fn end(&mut self, span: usize) -> End {
+        let entered = self.entered(span);
+        End::Span { at: self.role(span), entered: self.role(entered) }
     }
 
     /// The hop that ends with this span.
-    fn arrival(&self, span: usize, lanes: &[Lane]) -> Option<Hop> {
-        let role = self.roles[span];
-        let parent = self.parents[span];
-        let (source, source_lane, provenance) = match (parent, &role.caller) {
-            (Some(parent), _) if !self.is_arrival(span, parent) => return None,
-            (Some(parent), None) => (self.end(parent), Some(&lanes[parent]), Provenance::Matched),
-            (_, Some(caller)) => (End::Caller(self.role(span)), Some(&caller.lane), Provenance::Declared),
-            (None, None) if !role.is_served() => return None,
-            (None, None) => {
-                let names_caller = role.kind == SpanKind::Server
-                    && role.peer.as_ref().is_some_and(|peer| peer.node.is_some());
+    fn arrival(&mut self, span: usize) -> Option<Hop> {
+        let marks = self.marks(span);
+        let parent = self.parent(span);
+        let (source, source_lane, provenance) = match parent {
+            Some(parent) if !self.is_arrival(span, parent) => return None,
+            Some(parent) if !marks.has_caller() => {
+                (self.end(parent), Some(self.lane(parent)), Provenance::Matched)
+            }
+            _ if marks.has_caller() => {
+                (End::Caller(self.role(span)), Some(marks.calling_lane), Provenance::Declared)
+            }
+            _ if !marks.is_served() => return None,
+            _ => {
+                let is_server = marks.kind == SpanKind::Server;
                 let source = match self.spans[span].parent_span_id {
-                    _ if names_caller => End::Peer(self.role(span)),
-                    0 if role.kind == SpanKind::Server => End::User,
+                    _ if is_server && marks.has_node => End::Peer(self.role(span)),
+                    0 if is_server => End::User,
                     _ => End::Unknown,
                 };
                 (source, None, Provenance::OneSided)
             }
         };
-        let call = parent.filter(|&parent| self.roles[parent].is_call());
-        let first = call.filter(|&call| self.answered[call] == Answer::Served(span));
-        let is_message = role.kind == SpanKind::Consumer
-            || call.is_some_and(|call| self.roles[call].kind == SpanKind::Producer);
+        let call = parent.filter(|&parent| self.marks(parent).is_call());
+        let first = call.filter(|&call| self.kin[call].answer == Answer::Served(span as u32));
+        let is_message = marks.kind == SpanKind::Consumer
+            || call.is_some_and(|call| self.marks(call).kind == SpanKind::Producer);
         // A message comes from its queue; that it went there is the producer's to say.
-        let queue = [Some(span), call].into_iter().flatten().find(|&end| is_message && self.has_queue(end));
-        let lane = lanes[span].clone();
+        let queue =
+            [Some(span), call].into_iter().flatten().find(|&end| is_message && self.marks(end).is_queue);
+        let lane = self.lane(span);
         Some(Hop {
             source: queue.map_or(source, |queue| End::Peer(self.role(queue))),
             target: self.end(span),
             protocol: self.role(self.speaks(span, call)),
-            outcome: Outcome::of(source_lane, &lane, &role.place.lane),
-            source_lane: source_lane.unwrap_or(&lane).clone(),
+            outcome: Outcome::of(source_lane, lane, marks.serves),
+            source_lane: source_lane.unwrap_or(lane),
             lane,
             provenance,
-            is_error: role.is_error() || first.is_some_and(|call| self.roles[call].is_error()),
+            is_error: marks.is_error || first.is_some_and(|call| self.marks(call).is_error),
             duration_ns: self.spans[span].duration_ns,
             client_duration_ns: first.filter(|_| !is_message).map(|call| self.spans[call].duration_ns),
             queueing_ns: call.filter(|_| is_message).map(|call| {
@@ -202,24 +268,26 @@ impl<'a> Family<'a> {
     }
 
     /// The hop that begins with this span and ends with something that was not traced.
-    fn departure(&self, span: usize, lanes: &[Lane]) -> Option<Hop> {
-        let role = self.roles[span];
-        let peer = role.peer.as_ref().filter(|peer| role.is_call() && peer.node.is_some())?;
-        // To a queue, a message goes whoever takes it from there.
-        let is_message = role.kind == SpanKind::Producer && peer.is_queue();
-        if !is_message && self.answered[span] != Answer::Unknown {
+    fn departure(&mut self, span: usize) -> Option<Hop> {
+        let marks = self.marks(span);
+        if !marks.is_call() || !marks.has_node {
             return None;
         }
-        let lane = lanes[span].clone();
+        // To a queue, a message goes whoever takes it from there.
+        let is_message = marks.kind == SpanKind::Producer && marks.is_queue;
+        if !is_message && self.kin[span].answer != Answer::Unknown {
+            return None;
+        }
+        let lane = self.lane(span);
         Some(Hop {
             source: self.end(span),
             target: End::Peer(self.role(span)),
             protocol: self.role(span),
-            source_lane: lane.clone(),
+            source_lane: lane,
             lane,
-            outcome: if peer.is_strict_miss { Outcome::Verdict(Verdict::StrictMiss) } else { Outcome::None },
+            outcome: if marks.is_strict_miss { Outcome::Verdict(Verdict::StrictMiss) } else { Outcome::None },
             provenance: Provenance::OneSided,
-            is_error: role.is_error(),
+            is_error: marks.is_error,
             duration_ns: self.spans[span].duration_ns,
             client_duration_ns: None,
             queueing_ns: None,
@@ -228,7 +296,7 @@ impl<'a> Family<'a> {
 
     /// Of a serving span and the call that it serves, one that says by which protocol.
     fn speaks(&self, span: usize, call: Option<usize>) -> usize {
-        let says = |&end: &usize| self.roles[end].peer.as_ref().is_some_and(|peer| !peer.protocol.is_empty());
+        let says = |&end: &usize| self.marks(end).has_protocol;
         [Some(span), call].into_iter().flatten().find(says).unwrap_or(span)
     }
 }

@@ -6,9 +6,9 @@ use super::batch::known_spans;
 use super::contribution::Hop;
 use super::derive::derive;
 use super::key::{EdgeLevel, EdgeSide, Outcome, Provenance, Verdict};
-use super::ledger::side;
+use super::numbering::side;
 use super::presence::Presence;
-use super::role::Roles;
+use super::roles::Roles;
 use crate::model::Span;
 
 /// What was derived of a span from its trace.
@@ -54,7 +54,7 @@ pub fn explain(spans: &[Span], presence: &Presence) -> Vec<ExplainedSpan> {
             explained.push(ExplainedSpan {
                 span_id,
                 start_unix_ns: span.start_unix_ns,
-                lane: contribution.lane,
+                lane: roles.lane(contribution.lane).clone(),
                 hops: hops.map(|hop| explain_hop(hop, &roles, presence, time_s)).collect(),
             });
         }
@@ -69,11 +69,11 @@ fn explain_hop(hop: Hop, roles: &Roles, presence: &Presence, time_s: u64) -> Exp
         verdict: match hop.outcome {
             Outcome::None => None,
             Outcome::Verdict(verdict) => Some(verdict),
-            Outcome::ToBaseline => Some(presence.judge(&target.node.name, &hop.lane, time_s)),
+            Outcome::ToBaseline => Some(presence.judge(&target.node.name, roles.lane(hop.lane), time_s)),
         },
         target,
-        source_lane: hop.source_lane,
-        lane: hop.lane,
+        source_lane: roles.lane(hop.source_lane).clone(),
+        lane: roles.lane(hop.lane).clone(),
         provenance: hop.provenance,
     }
 }

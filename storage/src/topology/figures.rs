@@ -21,7 +21,9 @@ pub enum Resolution {
 
 impl Resolution {
     /// All of them, finest first.
-    pub const ALL: [Self; 3] = [Self::TenSeconds, Self::Minute, Self::Hour];
+    pub const ALL: [Self; 3] = [Self::FINEST, Self::Minute, Self::Hour];
+    /// The one of which all others are made.
+    pub const FINEST: Self = Self::TenSeconds;
 
     /// Its width.
     pub const fn seconds(self) -> u32 {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use laneway_proto::Lane;
 
 use super::node::Node;
+use super::roles::LaneId;
 use crate::model::{SpanKind, StatusCode};
 
 /// Spans that are counted together.
@@ -169,7 +170,7 @@ impl Verdict {
 
 impl Outcome {
     /// Of a request that left in `source_lane`, where that is known, and arrived in `lane` at an instance that serves `instance_lane`.
-    pub fn of(source_lane: Option<&Lane>, lane: &Lane, instance_lane: &Lane) -> Self {
+    pub fn of(source_lane: Option<LaneId>, lane: LaneId, instance_lane: LaneId) -> Self {
         let verdict = if lane.is_base() {
             match source_lane {
                 Some(source) if !source.is_base() => Verdict::Lost,

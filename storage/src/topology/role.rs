@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
 use laneway_proto::Lane;
 
 use super::peer::Peer;
@@ -72,93 +70,6 @@ pub struct KnownSpan {
     pub role: RoleId,
 }
 
-/// Roles by number.
-#[derive(Debug, Default)]
-pub struct Roles {
-    roles: Vec<Role>,
-    marks: Vec<Marks>,
-    ids: HashMap<Role, u32, FixedState>,
-    places: Numbers<Place>,
-    services: Numbers<(Arc<str>, Lane)>,
-    texts: Numbers<str>,
-    peers: Numbers<Peer>,
-    callers: Numbers<Caller>,
-}
-
-/// What a role is made of, by number: equal things have equal numbers. 0 stands for none.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Marks {
-    pub(super) place: u32,
-    /// Of the service and the lane that the instance serves.
-    pub(super) service: u32,
-    pub(super) operation: u32,
-    pub(super) peer: u32,
-    pub(super) protocol: u32,
-    pub(super) caller: u32,
-    /// Of the caller's service and instance lane, and of its operation.
-    pub(super) calling: (u32, u32),
-}
-
-#[derive(Debug)]
-struct Numbers<T: ?Sized>(HashMap<Arc<T>, u32, FixedState>);
-
-impl<T: ?Sized> Default for Numbers<T> {
-    fn default() -> Self {
-        Self(HashMap::default())
-    }
-}
-
-impl<T: ?Sized + Eq + std::hash::Hash> Numbers<T> {
-    fn of(&mut self, thing: Arc<T>) -> u32 {
-        let next = self.0.len() as u32 + 1;
-        *self.0.entry(thing).or_insert(next)
-    }
-}
-
-impl Roles {
-    /// The number of a role.
-    pub fn intern(&mut self, role: Role) -> RoleId {
-        if let Some(&id) = self.ids.get(&role) {
-            return RoleId(id);
-        }
-        let id = self.roles.len() as u32;
-        let service = |place: &Place| Arc::new((Arc::clone(&place.service), place.lane.clone()));
-        self.marks.push(Marks {
-            place: self.places.of(Arc::clone(&role.place)),
-            service: self.services.of(service(&role.place)),
-            operation: self.texts.of(Arc::clone(&role.operation)),
-            peer: role.peer.as_ref().map_or(0, |peer| self.peers.of(Arc::clone(peer))),
-            protocol: role.peer.as_ref().map_or(0, |peer| self.texts.of(Arc::clone(&peer.protocol))),
-            caller: role.caller.as_ref().map_or(0, |caller| self.callers.of(Arc::clone(caller))),
-            calling: role.caller.as_ref().map_or((0, 0), |caller| {
-                (self.services.of(service(&caller.place)), self.texts.of(Arc::clone(&caller.operation)))
-            }),
-        });
-        self.roles.push(role.clone());
-        self.ids.insert(role, id);
-        RoleId(id)
-    }
-
-    /// The role of a number.
-    pub fn get(&self, id: RoleId) -> &Role {
-        &self.roles[id.0 as usize]
-    }
-
-    pub(super) fn marks(&self, id: RoleId) -> Marks {
-        self.marks[id.0 as usize]
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.roles.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.roles.is_empty()
-    }
-}
-
 impl Place {
     /// Of spans with this resource.
     pub fn of(resource: &Resource) -> Self {
@@ -171,20 +82,6 @@ impl Place {
 }
 
 impl Role {
-    /// Whether a request enters a service with such spans, whatever their parents are.
-    pub(crate) fn is_served(&self) -> bool {
-        matches!(self.kind, SpanKind::Server | SpanKind::Consumer)
-    }
-
-    /// Whether a request leaves a service with such spans.
-    pub(crate) fn is_call(&self) -> bool {
-        matches!(self.kind, SpanKind::Client | SpanKind::Producer)
-    }
-
-    pub(crate) fn is_error(&self) -> bool {
-        self.status == StatusCode::Error
-    }
-
     /// How many spans this sampled one stands for: the inverse of its probability, rounded up or down by a hash of the span id, so that
     /// sums are right on average and a span always counts the same.
     pub(crate) fn weight(&self, span_id: u64) -> i64 {

@@ -23,41 +23,40 @@ use crate::embedded::part::encoding::{Cut, put_varint, take_varint, unzigzag, zi
 use crate::model::{SpanKind, StatusCode};
 use crate::query::Histogram;
 use crate::topology::{
-    Cells, EdgeFigures, EdgeKey, EdgeLevel, EdgeSide, Exemplars, Node, NodeKind, Outcome, Provenance,
+    Cells, EdgeFigures, EdgeKey, EdgeLevel, EdgeSide, Exemplars, Keys, Node, NodeKind, Outcome, Provenance,
     RedFigures, RedKey, Totals, TraceAt, Verdict,
 };
 
-const BUCKET_S: u64 = crate::topology::Resolution::TenSeconds.seconds() as u64;
+const BUCKET_S: u64 = crate::topology::Resolution::FINEST.seconds() as u64;
 
 /// Which keys are written, and by which number: those that the finest figures have. What has none there has none at a coarser resolution.
-pub(super) struct Numbering {
+pub(super) struct WrittenKeys {
     red: Vec<Option<u32>>,
     edges: Vec<Option<u32>>,
 }
 
-impl Numbering {
+impl WrittenKeys {
     pub(super) fn of(finest: &Totals) -> Self {
         let number = |used: Vec<bool>| {
             let mut next = 0..;
             used.into_iter().map(|is_used| if is_used { next.next() } else { None }).collect()
         };
-        let (mut red, mut edges) =
-            (vec![false; finest.red_keys.iter().len()], vec![false; finest.edge_keys.iter().len()]);
-        finest.red.places().for_each(|(key, _)| red[key as usize] = true);
-        finest.edges.places().for_each(|(key, _)| edges[key as usize] = true);
+        let (mut red, mut edges) = (vec![false; finest.red_keys.len()], vec![false; finest.edge_keys.len()]);
+        finest.red.by_key().for_each(|(key, _)| red[key as usize] = true);
+        finest.edges.by_key().for_each(|(key, _)| edges[key as usize] = true);
         Self { red: number(red), edges: number(edges) }
     }
 }
 
 /// The bytes of keys.
-pub(super) fn encode_keys(totals: &Totals, numbering: &Numbering) -> Vec<u8> {
+pub(super) fn encode_keys(totals: &Totals, written: &WrittenKeys) -> Vec<u8> {
     let mut texts = Texts::default();
     let mut out = Vec::new();
-    put_varint(&mut out, numbering.red.iter().flatten().count() as u64);
-    let red = totals.red_keys.iter().zip(&numbering.red).filter(|(_, number)| number.is_some());
+    put_varint(&mut out, written.red.iter().flatten().count() as u64);
+    let red = totals.red_keys.iter().zip(&written.red).filter(|(_, number)| number.is_some());
     red.for_each(|(key, _)| texts.put_red_key(&mut out, key));
-    put_varint(&mut out, numbering.edges.iter().flatten().count() as u64);
-    let edges = totals.edge_keys.iter().zip(&numbering.edges).filter(|(_, number)| number.is_some());
+    put_varint(&mut out, written.edges.iter().flatten().count() as u64);
+    let edges = totals.edge_keys.iter().zip(&written.edges).filter(|(_, number)| number.is_some());
     edges.for_each(|(key, _)| texts.put_edge_key(&mut out, key));
     put_varint(&mut out, totals.presence.iter().count() as u64);
     for (service, lane, minutes) in totals.presence.iter() {
@@ -76,14 +75,14 @@ pub(super) fn encode_keys(totals: &Totals, numbering: &Numbering) -> Vec<u8> {
 }
 
 /// The bytes of rows.
-pub(super) fn encode_rows(totals: &Totals, numbering: &Numbering) -> Vec<u8> {
+pub(super) fn encode_rows(totals: &Totals, written: &WrittenKeys) -> Vec<u8> {
     let mut out = Vec::new();
-    put_rows(&mut out, &totals.red, &numbering.red, |out, figures| {
+    put_rows(&mut out, &totals.red, &written.red, |out, figures| {
         put_varint(out, zigzag(figures.spans));
         put_histogram(out, &figures.duration_ns);
         put_exemplars(out, &figures.exemplars);
     });
-    put_rows(&mut out, &totals.edges, &numbering.edges, |out, figures| {
+    put_rows(&mut out, &totals.edges, &written.edges, |out, figures| {
         put_varint(out, zigzag(figures.hops));
         put_varint(out, zigzag(figures.errors));
         put_histogram(out, &figures.duration_ns);
@@ -109,12 +108,11 @@ fn decode_keys(bytes: &mut &[u8], totals: &mut Totals) -> Result<(), Cut> {
         *bytes = rest;
         Ok(std::str::from_utf8(text).map_err(|_| Cut)?.into())
     })?;
-    for key in take_list(bytes, |bytes| take_red_key(bytes, &texts))? {
-        totals.number_red(key);
-    }
-    for key in take_list(bytes, |bytes| take_edge_key(bytes, &texts))? {
-        totals.number_edge(key);
-    }
+    let (mut red_keys, mut edge_keys) = (Keys::default(), Keys::default());
+    take_list(bytes, |bytes| take_red_key(bytes, &texts))?.into_iter().for_each(|key| red_keys.push(key));
+    take_list(bytes, |bytes| take_edge_key(bytes, &texts))?.into_iter().for_each(|key| edge_keys.push(key));
+    totals.red_keys = Arc::new(red_keys);
+    totals.edge_keys = Arc::new(edge_keys);
     for _ in 0..take_count(bytes)? {
         let (service, lane) = (take_text(bytes, &texts)?, take_lane(bytes, &texts)?);
         let mut minute = 0u64;
@@ -127,14 +125,14 @@ fn decode_keys(bytes: &mut &[u8], totals: &mut Totals) -> Result<(), Cut> {
 }
 
 fn decode_rows(bytes: &mut &[u8], totals: &mut Totals) -> Result<(), Cut> {
-    take_rows(bytes, totals.red_keys.iter().len(), |bytes, place| {
+    take_rows(bytes, totals.red_keys.len(), |bytes, place| {
         let spans = unzigzag(take_varint(bytes)?);
         let figures =
             RedFigures { spans, duration_ns: take_histogram(bytes)?, exemplars: take_exemplars(bytes)? };
-        *totals.red.at(place) = figures;
+        totals.red.push(place, figures);
         Ok(())
     })?;
-    take_rows(bytes, totals.edge_keys.iter().len(), |bytes, place| {
+    take_rows(bytes, totals.edge_keys.len(), |bytes, place| {
         let (hops, errors) = (unzigzag(take_varint(bytes)?), unzigzag(take_varint(bytes)?));
         let figures = EdgeFigures {
             hops,
@@ -144,7 +142,7 @@ fn decode_rows(bytes: &mut &[u8], totals: &mut Totals) -> Result<(), Cut> {
             queueing_ns: take_histogram(bytes)?,
             exemplars: take_exemplars(bytes)?,
         };
-        *totals.edges.at(place) = figures;
+        totals.edges.push(place, figures);
         Ok(())
     })
 }
@@ -211,24 +209,19 @@ fn place<T: PartialEq>(all: &[T], one: T) -> u8 {
     all.iter().position(|other| *other == one).unwrap_or_default() as u8
 }
 
-fn put_rows<F: Default>(
-    out: &mut Vec<u8>,
-    rows: &Cells<F>,
-    numbering: &[Option<u32>],
-    put: impl Fn(&mut Vec<u8>, &F),
-) {
-    let numbered =
-        rows.iter().filter_map(|((key, time_s), row)| Some((numbering[*key as usize]?, *time_s, row)));
-    let mut rows: Vec<_> = numbered.collect();
-    rows.sort_unstable_by_key(|&(key, time_s, _)| (key, time_s));
-    put_varint(out, rows.len() as u64);
+fn put_rows<F>(out: &mut Vec<u8>, cells: &Cells<F>, written: &[Option<u32>], put: impl Fn(&mut Vec<u8>, &F)) {
+    put_varint(out, cells.len() as u64);
+    // Numbers of what is written ascend as those of all keys do.
     let (mut last_key, mut last_time) = (0, 0);
-    for (key, time_s, figures) in rows {
-        put_varint(out, u64::from(key - last_key));
-        let time = time_s / BUCKET_S;
-        put_varint(out, if key == last_key { time - last_time } else { time });
-        (last_key, last_time) = (key, time);
-        put(out, figures);
+    for (key, rows) in cells.by_key() {
+        let Some(key) = written[key as usize] else { continue };
+        for ((_, time_s), figures) in rows {
+            put_varint(out, u64::from(key - last_key));
+            let time = time_s / BUCKET_S;
+            put_varint(out, if key == last_key { time - last_time } else { time });
+            (last_key, last_time) = (key, time);
+            put(out, figures);
+        }
     }
 }
 
@@ -261,7 +254,14 @@ fn take_list<T>(
     bytes: &mut &[u8],
     mut take: impl FnMut(&mut &[u8]) -> Result<T, Cut>,
 ) -> Result<Vec<T>, Cut> {
-    (0..take_count(bytes)?).map(|_| take(bytes)).collect()
+    /// Damaged bytes may claim any number.
+    const MAX_RESERVED: usize = 1 << 12;
+    let count = take_count(bytes)?;
+    let mut list = Vec::with_capacity(count.min(MAX_RESERVED));
+    for _ in 0..count {
+        list.push(take(bytes)?);
+    }
+    Ok(list)
 }
 
 fn take_byte(bytes: &mut &[u8]) -> Result<u8, Cut> {
@@ -321,6 +321,7 @@ fn take_side(bytes: &mut &[u8], texts: &[Arc<str>]) -> Result<EdgeSide, Cut> {
     Ok(EdgeSide { node, detail: take_text(bytes, texts)?, instance_lane: take_lane(bytes, texts)? })
 }
 
+/// Rows are by key and time, each place once.
 fn take_rows(
     bytes: &mut &[u8],
     keys: usize,
@@ -331,21 +332,28 @@ fn take_rows(
         let distance = take_varint(bytes)?;
         key = key.checked_add(distance).filter(|&key| key < keys as u64).ok_or(Cut)?;
         let number = take_varint(bytes)?;
-        time = if distance == 0 && row > 0 { time.checked_add(number).ok_or(Cut)? } else { number };
+        time = match (row, distance) {
+            (1.., 0) if number == 0 => return Err(Cut),
+            (1.., 0) => time.checked_add(number).ok_or(Cut)?,
+            _ => number,
+        };
         take(bytes, (key as u32, time.checked_mul(BUCKET_S).ok_or(Cut)?))?;
     }
     Ok(())
 }
 
+/// Buckets ascend, each once.
 fn take_histogram(bytes: &mut &[u8]) -> Result<Histogram, Cut> {
-    let mut histogram = Histogram::default();
-    let mut bucket = 0u64;
-    for _ in 0..take_count(bytes)? {
-        bucket += take_varint(bytes)?.min(u64::from(u16::MAX));
+    let mut next = 0;
+    let mut last = 0;
+    let buckets = take_list(bytes, |bytes| {
+        let bucket =
+            u64::checked_add(last, take_varint(bytes)?).filter(|&bucket| bucket >= next).ok_or(Cut)?;
         let number = u16::try_from(bucket).ok().filter(|&bucket| bucket < Histogram::BUCKETS).ok_or(Cut)?;
-        histogram.add_to_bucket(number, unzigzag(take_varint(bytes)?));
-    }
-    Ok(histogram)
+        (last, next) = (bucket, bucket + 1);
+        Ok((number, unzigzag(take_varint(bytes)?)))
+    })?;
+    Ok(Histogram::of_buckets(buckets))
 }
 
 fn take_exemplars(bytes: &mut &[u8]) -> Result<Exemplars, Cut> {

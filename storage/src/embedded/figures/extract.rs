@@ -8,7 +8,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use laneway_proto::Lane;
 
-use super::recent::TraceKey;
+use super::traces::{TraceKey, Traces};
 use crate::embedded::columns::{AttributeColumn, AttributeValues, Columns, resource};
 use crate::embedded::part::{Field, Projection};
 use crate::model::from_otlp::LANE_ATTRIBUTES;
@@ -38,8 +38,48 @@ pub(super) fn projection() -> Projection {
     projection
 }
 
-/// Reads known spans out of columns. Rows that share what makes a role are told by the numbers of their values.
-pub(super) struct Extractor<'a> {
+/// The first rows of columns, as known spans.
+pub(super) struct Extracted<'a> {
+    columns: &'a Columns,
+    // By row.
+    roles: Vec<RoleId>,
+}
+
+impl<'a> Extracted<'a> {
+    /// The first `rows` rows.
+    pub(super) fn of(columns: &'a Columns, rows: usize, roles: &mut Roles) -> Self {
+        // Row by row, as the columns lie in memory, though they are asked for in another order.
+        let mut interner = Interner::new(columns, rows);
+        Self { columns, roles: (0..rows).map(|row| interner.role(roles, row)).collect() }
+    }
+
+    /// Which trace a row belongs to.
+    pub(super) fn trace(&self, row: u32) -> TraceKey {
+        self.columns.trace_id[row as usize]
+    }
+
+    /// The span of a row.
+    pub(super) fn span(&self, row: u32) -> KnownSpan {
+        let row = row as usize;
+        KnownSpan {
+            span_id: u64::from_be_bytes(self.columns.span_id[row]),
+            parent_span_id: u64::from_be_bytes(self.columns.parent_span_id[row]),
+            start_unix_ns: self.columns.start_unix_ns[row],
+            duration_ns: self.columns.clamped_duration_ns(row),
+            role: self.roles[row],
+        }
+    }
+
+    /// The spans of these rows, which are ordered by trace.
+    pub(super) fn traces(&self, rows: impl ExactSizeIterator<Item = u32>) -> Traces {
+        let mut traces = Traces::with_capacity(rows.len());
+        rows.for_each(|row| traces.push(self.trace(row), self.span(row)));
+        traces
+    }
+}
+
+/// Finds the roles of rows. Rows that share what makes a role are told by the numbers of their values.
+struct Interner<'a> {
     columns: &'a Columns,
     // By number of the resource.
     places: Vec<Option<Arc<Place>>>,
@@ -51,7 +91,11 @@ pub(super) struct Extractor<'a> {
     peer_prints: Vec<u64>,
     peers: Map<(u64, i32), Option<Arc<Peer>>>,
     roles: Map<Numbers, RoleId>,
+    last: Option<(Numbers, RoleId)>,
 }
+
+/// The number of nothing.
+const NONE: u32 = u32::MAX;
 
 /// What the role of a row is made of, by the numbers of its values.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -60,17 +104,17 @@ struct Numbers {
     name: u32,
     kind: i32,
     status: i32,
-    lane: Option<u32>,
+    lane: u32,
     peer: u64,
     trace_state: u32,
     // Whether the tracestate tells the caller of this row.
     is_called: bool,
 }
 
-impl<'a> Extractor<'a> {
+impl<'a> Interner<'a> {
     /// Of the first `rows` rows.
-    pub(super) fn new(columns: &'a Columns, rows: usize) -> Self {
-        let mut extractor = Self {
+    fn new(columns: &'a Columns, rows: usize) -> Self {
+        let mut interner = Self {
             columns,
             places: vec![None; columns.resource.values.len()],
             trace_states: Map::default(),
@@ -78,42 +122,19 @@ impl<'a> Extractor<'a> {
             peer_prints: vec![0; rows],
             peers: Map::default(),
             roles: Map::default(),
+            last: None,
         };
         for column in &columns.attributes {
             if LANE_ATTRIBUTES.contains(&column.key.as_str()) {
-                extractor.look_for_lanes(column, rows);
+                interner.look_for_lanes(column, rows);
             }
         }
         for (number, column) in (1..).zip(&columns.attributes) {
             if PEER_ATTRIBUTES.contains(&column.key.as_str()) {
-                extractor.print(number, column, rows);
+                interner.print(number, column, rows);
             }
         }
-        extractor
-    }
-
-    /// Adds the spans of these rows.
-    pub(super) fn extract(
-        &mut self,
-        roles: &mut Roles,
-        rows: &[u32],
-        spans: &mut Vec<(TraceKey, KnownSpan)>,
-    ) {
-        let columns = self.columns;
-        for &row in rows {
-            let row = row as usize;
-            let role = self.role(roles, row);
-            spans.push((
-                columns.trace_id[row],
-                KnownSpan {
-                    span_id: u64::from_be_bytes(columns.span_id[row]),
-                    parent_span_id: u64::from_be_bytes(columns.parent_span_id[row]),
-                    start_unix_ns: columns.start_unix_ns[row],
-                    duration_ns: columns.clamped_duration_ns(row),
-                    role,
-                },
-            ));
-        }
+        interner
     }
 
     fn look_for_lanes(&mut self, column: &AttributeColumn, rows: usize) {
@@ -173,39 +194,59 @@ impl<'a> Extractor<'a> {
 
     fn role(&mut self, roles: &mut Roles, row: usize) -> RoleId {
         let columns = self.columns;
-        let trace_state = columns.trace_state.ids[row];
-        let lane = columns.lane.ids[row];
-        let names_lane = self.names_lane[row];
-        let state = Arc::clone(self.trace_state(trace_state));
         let kind = columns.kind[row];
-        let parent = u64::from_be_bytes(columns.parent_span_id[row]);
+        let (trace_state, is_called) = self.trace_state_of(row, kind);
         let numbers = Numbers {
             resource: columns.resource.ids[row],
             name: columns.name.ids[row],
             kind,
             status: columns.status[row],
-            lane: names_lane.then_some(lane),
+            lane: if self.names_lane[row] { columns.lane.ids[row] } else { NONE },
             peer: self.peer_prints[row],
-            // Most say the same of a role: nothing.
-            trace_state: if state.says_nothing() { u32::MAX } else { trace_state },
-            is_called: state.is_caller_of(SpanKind::from_otlp(kind), parent),
+            trace_state,
+            is_called,
         };
-        if let Some(&role) = self.roles.get(&numbers) {
-            return role;
+        match self.last {
+            Some((last, role)) if last == numbers => return role,
+            _ => {}
         }
-        let role = Role {
+        let role = match self.roles.get(&numbers) {
+            Some(&role) => role,
+            None => self.new_role(roles, row, numbers),
+        };
+        self.last = Some((numbers, role));
+        role
+    }
+
+    fn new_role(&mut self, roles: &mut Roles, row: usize, numbers: Numbers) -> RoleId {
+        let columns = self.columns;
+        let names_lane = self.names_lane[row];
+        let state = Arc::clone(self.trace_state(columns.trace_state.ids[row]));
+        let role = roles.intern(Role {
             place: self.place(numbers.resource),
             operation: String::from_utf8_lossy(columns.name.get(row)).into(),
-            kind: SpanKind::from_otlp(kind),
+            kind: SpanKind::from_otlp(numbers.kind),
             status: StatusCode::from_otlp(numbers.status),
             lane: names_lane.then(|| Lane::new(&columns.lane.text(row)).unwrap_or_default()),
             peer: self.peer(row),
             caller: state.caller.clone().filter(|_| numbers.is_called),
             threshold: state.threshold,
-        };
-        let role = roles.intern(role);
+        });
         self.roles.insert(numbers, role);
         role
+    }
+
+    /// The number of a row's tracestate, and whether that tells its caller. Most say the same of a role: nothing.
+    fn trace_state_of(&mut self, row: usize, kind: i32) -> (u32, bool) {
+        let columns = self.columns;
+        let number = columns.trace_state.ids[row];
+        if columns.trace_state.values.get(number).is_empty() {
+            return (NONE, false);
+        }
+        let parent = u64::from_be_bytes(columns.parent_span_id[row]);
+        let state = self.trace_state(number);
+        let is_called = state.is_caller_of(SpanKind::from_otlp(kind), parent);
+        (if state.says_nothing() { NONE } else { number }, is_called)
     }
 
     fn trace_state(&mut self, number: u32) -> &Arc<TraceState> {

@@ -3,7 +3,8 @@
 //! ```text
 //! magic "LWFIGS01"
 //! first and last bucket that it has figures of, in seconds since the Unix epoch: u64 each
-//! for the keys, then each resolution, finest first: length of the section, length decompressed, CRC-32C of the section: u32 each
+//! for the keys, then each resolution, finest first: length of the section, length decompressed, CRC-32C of the section: u32 each; a coarser
+//!   resolution that is not written has length 0, and is made of the finer one
 //! CRC-32C of all above: u32
 //! the sections, each zstd; see `encode` for what is in them
 //! ```
@@ -29,6 +30,9 @@ const MAGIC: [u8; 8] = *b"LWFIGS01";
 /// Keys, and the rows of each resolution.
 const SECTIONS: usize = 1 + Resolution::ALL.len();
 const HEADER_LEN: usize = 8 + 2 * 8 + SECTIONS * 12 + 4;
+/// A coarser resolution is written where it has so many times fewer sums than what is written of the finer ones; else it is made of those
+/// when somebody asks. Of a few seconds or minutes it would say the same once more.
+const MIN_SHRINKAGE: usize = 2;
 const ZSTD_LEVEL: i32 = 3;
 /// A section that claims to be larger when decompressed is damaged.
 const MAX_DECOMPRESSED: usize = 1 << 30;
@@ -66,33 +70,43 @@ struct Section {
 }
 
 /// A section as it is written.
+#[derive(Default)]
 pub(super) struct EncodedSection {
     pub(super) compressed: Vec<u8>,
     decompressed_len: usize,
 }
 
-/// The sections of figures, which must number their keys alike; finest resolution first.
-pub(super) fn sections(totals: &[Totals]) -> io::Result<Vec<EncodedSection>> {
-    let Some(finest) = totals.first() else { return Ok(Vec::new()) };
-    let numbering = encode::Numbering::of(finest);
-    let keys = encode::encode_keys(finest, &numbering);
-    let rows = totals.iter().map(|totals| encode::encode_rows(totals, &numbering));
-    std::iter::once(keys)
-        .chain(rows)
-        .map(|bytes| {
-            let compressed = zstd::bulk::compress(&bytes, ZSTD_LEVEL)?;
-            Ok(EncodedSection { compressed, decompressed_len: bytes.len() })
-        })
-        .collect()
+/// The sections of figures of the finest resolution.
+pub(super) fn sections(finest: &Totals) -> io::Result<Vec<EncodedSection>> {
+    let written = encode::WrittenKeys::of(finest);
+    let mut sections = vec![section(&encode::encode_keys(finest, &written))?];
+    sections.push(section(&encode::encode_rows(finest, &written))?);
+    let mut last = None::<Totals>;
+    for &resolution in &Resolution::ALL[1..] {
+        let finer = last.as_ref().unwrap_or(finest);
+        let coarse = finer.at(resolution);
+        if coarse.rows() * MIN_SHRINKAGE <= finer.rows() {
+            sections.push(section(&encode::encode_rows(&coarse, &written))?);
+            last = Some(coarse);
+        } else {
+            sections.push(EncodedSection::default());
+        }
+    }
+    Ok(sections)
 }
 
-/// Writes figures, finest resolution first, into the directory of a part, and syncs the file.
-pub(super) fn write(disk: &Disk, dir: &Path, totals: &[Totals]) -> io::Result<()> {
+fn section(bytes: &[u8]) -> io::Result<EncodedSection> {
+    Ok(EncodedSection { compressed: zstd::bulk::compress(bytes, ZSTD_LEVEL)?, decompressed_len: bytes.len() })
+}
+
+/// Writes figures of the finest resolution into the directory of a part, and syncs the file.
+pub(super) fn write(disk: &Disk, dir: &Path, finest: &Totals) -> io::Result<()> {
     let mut header = MAGIC.to_vec();
-    let times = || totals.iter().flat_map(Totals::times_s);
-    header.extend(times().min().unwrap_or(u64::MAX).to_le_bytes());
-    header.extend(times().max().unwrap_or(0).to_le_bytes());
-    let sections = sections(totals)?;
+    // Buckets of coarser resolutions begin earlier.
+    let first_s = finest.times_s().min().map_or(u64::MAX, |time_s| Resolution::Hour.floor_s(time_s));
+    header.extend(first_s.to_le_bytes());
+    header.extend(finest.times_s().max().unwrap_or(0).to_le_bytes());
+    let sections = sections(finest)?;
     for EncodedSection { compressed, decompressed_len } in &sections {
         header.extend((compressed.len() as u32).to_le_bytes());
         header.extend((*decompressed_len as u32).to_le_bytes());
@@ -171,8 +185,13 @@ impl FiguresFile {
 
     /// Its figures at a resolution.
     pub(in super::super) fn read(&self, resolution: Resolution) -> Result<Totals, QueryError> {
-        let (keys, rows) = (self.section(0)?, self.section(1 + resolution as usize)?);
-        encode::decode(&keys, &rows).map_err(corrupt)
+        let finer = Resolution::ALL.iter().rev().skip_while(|finer| **finer > resolution);
+        // The finest is always there.
+        let written = finer.copied().find(|&finer| self.sections[1 + finer as usize].len > 0);
+        let written = written.unwrap_or(Resolution::FINEST);
+        let (keys, rows) = (self.section(0)?, self.section(1 + written as usize)?);
+        let totals = encode::decode(&keys, &rows).map_err(corrupt)?;
+        Ok(if written == resolution { totals } else { totals.at(resolution) })
     }
 
     fn section(&self, number: usize) -> Result<Vec<u8>, QueryError> {

@@ -63,20 +63,15 @@ pub(in super::super) fn keep(shared: &Shared, part: &SharedPart) -> Result<Optio
 /// Leaves a service out of all figures of expired parts.
 pub(in super::super) fn forget_service(shared: &Shared, name: &str) -> Result<(), QueryError> {
     for old in &shared.view().history {
-        let mut changed = false;
-        let mut united = Vec::new();
-        for resolution in Resolution::ALL {
-            let mut totals = old.file.read(resolution)?;
-            changed |= totals.remove_service(name);
-            united.push(totals);
-        }
+        let mut totals = old.file.read(Resolution::FINEST)?;
+        let changed = totals.remove_service(name);
         if !changed {
             continue;
         }
         let dir = shared.layout.tmp.join("figures");
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir(&dir)?;
-        super::file::write(&shared.disk, &dir, &united)?;
+        super::file::write(&shared.disk, &dir, &totals)?;
         shared.disk.rename(&dir.join(super::FIGURES_FILE), &old.path)?;
         shared.disk.sync_dir(&shared.layout.figures)?;
         let new =

@@ -6,68 +6,76 @@ use std::time::{Duration, Instant};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
+use super::traces::{TraceKey, Traces};
 use crate::topology::{KnownSpan, RoleId, Roles};
 
-pub(super) type TraceKey = [u8; 16];
-
-/// A span, and its share of what a trace takes: its id, its place in the map and in the queue, its list.
+/// A span, and its share of what a trace takes.
 pub(super) const BYTES_PER_SPAN: usize = size_of::<KnownSpan>() + 8;
-/// What a trace takes beside its spans.
-const BYTES_PER_TRACE: usize = 2 * size_of::<TraceKey>() + size_of::<Trace>() + 16;
+/// What a trace takes beside its spans: its place in the map, and in the insertion.
+const BYTES_PER_TRACE: usize = size_of::<(TraceKey, Place)>() * 2 + 24;
 
 /// Spans by trace. What was added to longest ago is forgotten first.
 #[derive(Default)]
 pub(super) struct Recent {
-    traces: HashMap<TraceKey, Trace, FixedState>,
+    places: HashMap<TraceKey, Place, FixedState>,
     // What was inserted together, oldest first.
     insertions: VecDeque<Insertion>,
     next: u64,
     bytes: usize,
 }
 
-struct Trace {
-    // Ordered by start and span id, each once.
-    spans: Vec<KnownSpan>,
-    // The insertion that added to it last.
-    last: u64,
+/// Where all spans of a trace are: the number of an insertion, and which of its traces.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Place {
+    insertion: u64,
+    trace: u32,
 }
 
 struct Insertion {
     number: u64,
     at: Instant,
-    traces: Vec<TraceKey>,
+    traces: Traces,
+}
+
+impl Insertion {
+    fn bytes(&self) -> usize {
+        self.traces.spans().len() * size_of::<KnownSpan>() + self.traces.len() * BYTES_PER_TRACE
+    }
 }
 
 impl Recent {
     /// Whether no trace is remembered.
     pub(super) fn is_empty(&self) -> bool {
-        self.traces.is_empty()
+        self.places.is_empty()
     }
 
-    /// The spans of a trace, ordered by start and span id, each once.
-    pub(super) fn get(&self, trace: &TraceKey) -> Option<&Vec<KnownSpan>> {
-        self.traces.get(trace).map(|trace| &trace.spans)
+    /// The spans of a trace, ordered by start and span id, each once; empty if none is remembered.
+    pub(super) fn get(&self, trace: &TraceKey) -> &[KnownSpan] {
+        let oldest = self.insertions.front().map_or(0, |insertion| insertion.number);
+        let found = self.places.get(trace).and_then(|place| {
+            let insertion = self.insertions.get((place.insertion - oldest) as usize)?;
+            Some(insertion.traces.get(place.trace as usize))
+        });
+        found.unwrap_or_default()
     }
 
-    /// Adds spans that are ordered by trace.
-    pub(super) fn insert(&mut self, spans: &[(TraceKey, KnownSpan)], at: Instant) {
+    /// Adds to these traces what is remembered of them.
+    pub(super) fn complete(&self, traces: &mut Traces) {
+        for number in 0..traces.len() {
+            traces.unite(number, self.get(&traces.key(number)));
+        }
+    }
+
+    /// Remembers traces which are [complete](Self::complete), in place of what was remembered of them.
+    pub(super) fn insert(&mut self, traces: Traces, at: Instant) {
         let number = self.next;
         self.next += 1;
-        let mut traces = Vec::new();
-        let mut united = Vec::new();
-        for group in spans.chunk_by(|a, b| a.0 == b.0) {
-            let key = group[0].0;
-            let trace = self.traces.entry(key).or_insert_with(|| Trace { spans: Vec::new(), last: number });
-            if trace.spans.is_empty() {
-                self.bytes += BYTES_PER_TRACE;
-            }
-            unite(&trace.spans, group.iter().map(|(_, span)| *span), &mut united);
-            self.bytes += (united.len() - trace.spans.len()) * BYTES_PER_SPAN;
-            trace.spans = united.as_slice().to_vec();
-            trace.last = number;
-            traces.push(key);
+        for trace in 0..traces.len() {
+            self.places.insert(traces.key(trace), Place { insertion: number, trace: trace as u32 });
         }
-        self.insertions.push_back(Insertion { number, at, traces });
+        let insertion = Insertion { number, at, traces };
+        self.bytes += insertion.bytes();
+        self.insertions.push_back(insertion);
     }
 
     /// Forgets what is older, and the oldest of what takes more bytes.
@@ -77,16 +85,18 @@ impl Recent {
                 break;
             }
             let Some(oldest) = self.insertions.pop_front() else { break };
-            for key in oldest.traces {
-                if self.traces.get(&key).is_some_and(|trace| trace.last == oldest.number)
-                    && let Some(trace) = self.traces.remove(&key)
-                {
-                    self.bytes -= BYTES_PER_TRACE + trace.spans.len() * BYTES_PER_SPAN;
+            self.bytes -= oldest.bytes();
+            for trace in 0..oldest.traces.len() {
+                let place = Place { insertion: oldest.number, trace: trace as u32 };
+                let key = oldest.traces.key(trace);
+                // Else more of it came later.
+                if self.places.get(&key) == Some(&place) {
+                    self.places.remove(&key);
                 }
             }
         }
-        if self.traces.len() * 4 < self.traces.capacity() {
-            self.traces.shrink_to_fit();
+        if self.places.len() * 4 < self.places.capacity() {
+            self.places.shrink_to_fit();
         }
     }
 
@@ -94,7 +104,7 @@ impl Recent {
     pub(super) fn renumber(&mut self, roles: &mut Roles, most: usize) {
         let mut kept = Roles::default();
         let mut numbers = HashMap::<RoleId, RoleId, FixedState>::default();
-        for span in self.traces.values_mut().flat_map(|trace| &mut trace.spans) {
+        for span in self.insertions.iter_mut().flat_map(|insertion| insertion.traces.spans_mut()) {
             let number =
                 numbers.entry(span.role).or_insert_with(|| kept.intern(roles.get(span.role).clone()));
             span.role = *number;
@@ -105,15 +115,4 @@ impl Recent {
         }
         *roles = kept;
     }
-}
-
-/// Unites spans: of two that are the same, the first that was known stays.
-pub(super) fn unite(known: &[KnownSpan], more: impl Iterator<Item = KnownSpan>, united: &mut Vec<KnownSpan>) {
-    united.clear();
-    united.extend_from_slice(known);
-    united.extend(more);
-    let key = |span: &KnownSpan| (span.start_unix_ns, span.span_id);
-    // Stable, so what was known stands first.
-    united.sort_by_key(key);
-    united.dedup_by_key(|span| key(span));
 }

@@ -272,10 +272,10 @@ proptest! {
         for (trace, spans) in crate::topology::known_spans(&world, &mut roles) {
             ledger.add_trace(&roles, trace, &[], &spans);
         }
-        let totals = ledger.into_totals();
-        let numbering = encode::Numbering::of(&totals);
-        let keys = encode::encode_keys(&totals, &numbering);
-        let rows = encode::encode_rows(&totals, &numbering);
+        let totals = ledger.take_totals();
+        let written = encode::WrittenKeys::of(&totals);
+        let keys = encode::encode_keys(&totals, &written);
+        let rows = encode::encode_rows(&totals, &written);
         prop_assert_eq!(encode::decode(&keys, &rows).unwrap().figures(), totals.figures());
         for (mut bytes, is_keys) in [(keys.clone(), true), (rows.clone(), false)] {
             let place = at.index(bytes.len());

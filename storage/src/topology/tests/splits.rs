@@ -89,7 +89,7 @@ proptest! {
                 ledger.add_trace(&roles, trace_id, before, &all);
             }
         }
-        let totals = ledger.into_totals();
+        let totals = ledger.take_totals();
         for resolution in Resolution::ALL {
             let once = without_hints(figures_of(&spans, resolution));
             let split = without_hints(totals.at(resolution).figures());

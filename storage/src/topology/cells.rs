@@ -1,0 +1,110 @@
+//! Sums by key and time.
+
+use super::figures::{EdgeFigures, RedFigures};
+
+/// The number of a key, and the start of a bucket of time, in seconds since the Unix epoch.
+pub(crate) type At = (u32, u64);
+
+/// Sums by number of the key and time, in this order, each once.
+#[derive(Debug, Clone)]
+pub(crate) struct Cells<F> {
+    rows: Vec<(At, F)>,
+}
+
+/// What can be added up.
+pub(crate) trait Sum: Clone {
+    fn add(&mut self, other: &Self);
+    fn is_nothing(&self) -> bool;
+}
+
+impl Sum for RedFigures {
+    fn add(&mut self, other: &Self) {
+        self.merge(other);
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.is_nothing()
+    }
+}
+
+impl Sum for EdgeFigures {
+    fn add(&mut self, other: &Self) {
+        self.merge(other);
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.is_nothing()
+    }
+}
+
+impl<F> Default for Cells<F> {
+    fn default() -> Self {
+        Self { rows: Vec::new() }
+    }
+}
+
+impl<F: Sum> Cells<F> {
+    /// Adds up what stands at the same place.
+    pub(crate) fn add_up(mut summands: Vec<(At, &F)>) -> Self {
+        // Stable, which is linear where a few ordered runs follow one another.
+        summands.sort_by_key(|&(at, _)| at);
+        let mut cells = Self { rows: Vec::with_capacity(summands.len()) };
+        summands.into_iter().for_each(|(at, figures)| cells.add_last(at, figures));
+        cells
+    }
+
+    /// Adds to the last row, or a row behind it.
+    fn add_last(&mut self, at: At, figures: &F) {
+        match self.rows.last_mut() {
+            Some((last, sum)) if *last == at => sum.add(figures),
+            _ => self.rows.push((at, figures.clone())),
+        }
+    }
+
+    /// The same in wider buckets of time.
+    pub(crate) fn coarsened(&self, floor_s: impl Fn(u32, u64) -> u64) -> Self {
+        let mut coarse = Self::default();
+        for ((key, time_s), figures) in &self.rows {
+            coarse.add_last((*key, floor_s(*key, *time_s)), figures);
+        }
+        coarse
+    }
+
+    /// Leaves out what adds up to nothing.
+    pub(crate) fn prune(&mut self) {
+        self.rows.retain(|(_, figures)| !figures.is_nothing());
+    }
+}
+
+impl<F> Cells<F> {
+    /// Adds a row whose place is behind all others.
+    pub(crate) fn push(&mut self, at: At, figures: F) {
+        debug_assert!(self.rows.last().is_none_or(|(last, _)| *last < at), "rows are ordered");
+        self.rows.push((at, figures));
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// By key and time.
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, (At, F)> {
+        self.rows.iter()
+    }
+
+    /// The rows of each key.
+    pub(crate) fn by_key(&self) -> impl Iterator<Item = (u32, &[(At, F)])> {
+        self.rows.chunk_by(|(a, _), (b, _)| a.0 == b.0).map(|rows| (rows[0].0.0, rows))
+    }
+
+    pub(crate) fn into_rows(self) -> Vec<(At, F)> {
+        self.rows
+    }
+
+    /// Keeps the rows of some keys; returns whether there were others.
+    pub(crate) fn retain_keys(&mut self, is_kept: impl Fn(u32) -> bool) -> bool {
+        let before = self.rows.len();
+        self.rows.retain(|((key, _), _)| is_kept(*key));
+        self.rows.len() < before
+    }
+}

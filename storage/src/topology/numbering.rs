@@ -1,0 +1,212 @@
+//! The numbers of the keys that spans and hops are counted under.
+
+use std::sync::Arc;
+
+use laneway_proto::Lane;
+
+use super::admission::{Admission, OTHER};
+use super::contribution::{End, Hop};
+use super::key::{EdgeKey, EdgeLevel, EdgeSide, Outcome, Provenance, RedKey};
+use super::keys::Keys;
+use super::node::{Node, NodeKind};
+use super::role::{Place, RoleId};
+use super::roles::{LaneId, Roles};
+use super::totals::Map;
+
+/// The name of a caller that is not known.
+const UNKNOWN: &str = "unknown";
+
+/// For so many minutes keys keep their numbers. Then whoever was not admitted is asked for again, and what is no longer seen is forgotten.
+const RENEWED_MINUTES: u32 = 10;
+
+/// Numbers keys, which are found by what it takes no effort to make of a span or hop. Belongs to the [`Roles`] of those.
+#[derive(Debug, Default)]
+pub(super) struct Numbering {
+    red_keys: Arc<Keys<RedKey>>,
+    edge_keys: Arc<Keys<EdgeKey>>,
+    // Of each role, the lane that its last span had, and the number of that key: mostly it is the same again.
+    last_red: Vec<Option<(RedShape, u32)>>,
+    red: Map<RedShape, u32>,
+    // At each level.
+    hops: Map<HopShape, [u32; 2]>,
+    admission: Option<Admission>,
+    // The minute in which that was done.
+    renewed: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct RedShape {
+    role: RoleId,
+    lane_and_entry: u32,
+}
+
+/// All of a hop that its keys are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct HopShape {
+    source: EndShape,
+    target: EndShape,
+    protocol: u32,
+    lane: LaneId,
+    source_lane: LaneId,
+    outcome: Outcome,
+    provenance: Provenance,
+}
+
+/// All of an end that keys are made of: numbers of its [`Marks`](super::roles::Marks).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum EndShape {
+    Span { place: u32, operation: u32 },
+    Caller(u32),
+    Peer(u32),
+    Unknown,
+    User,
+}
+
+impl Numbering {
+    pub(super) fn bounded(admission: Admission) -> Self {
+        Self { admission: Some(admission), ..Self::default() }
+    }
+
+    pub(super) fn set_minute(&mut self, minute: u32) {
+        if let Some(admission) = &mut self.admission {
+            admission.set_minute(minute);
+        }
+        if minute.saturating_sub(self.renewed) >= RENEWED_MINUTES {
+            self.renew();
+            self.renewed = minute;
+        }
+    }
+
+    /// Numbers everything anew.
+    pub(super) fn renew(&mut self) {
+        *self = Self { admission: self.admission.take(), renewed: self.renewed, ..Self::default() };
+    }
+
+    /// The keys, by number.
+    pub(super) fn keys(&self) -> (Arc<Keys<RedKey>>, Arc<Keys<EdgeKey>>) {
+        (Arc::clone(&self.red_keys), Arc::clone(&self.edge_keys))
+    }
+
+    /// The number of a span's key.
+    pub(super) fn red(&mut self, roles: &Roles, role: RoleId, is_entry: bool, lane: LaneId) -> u32 {
+        let shape = RedShape { role, lane_and_entry: lane.number() << 1 | u32::from(is_entry) };
+        if self.last_red.len() < roles.len() {
+            self.last_red.resize(roles.len(), None);
+        }
+        match self.last_red[role.0 as usize] {
+            Some((last, number)) if last == shape => return number,
+            _ => {}
+        }
+        let number = match self.red.get(&shape) {
+            Some(&number) => number,
+            None => self.new_red(roles, shape, is_entry, roles.lane(lane)),
+        };
+        self.last_red[role.0 as usize] = Some((shape, number));
+        number
+    }
+
+    fn new_red(&mut self, roles: &Roles, shape: RedShape, is_entry: bool, lane: &Lane) -> u32 {
+        let role = roles.get(shape.role);
+        let mut key = RedKey {
+            service: Arc::clone(&role.place.service),
+            operation: Arc::clone(&role.operation),
+            kind: role.kind,
+            status: role.status,
+            is_entry,
+            lane: lane.clone(),
+            instance: Arc::clone(&role.place.instance),
+            instance_lane: role.place.lane.clone(),
+        };
+        if !self.admission.as_mut().is_none_or(|admission| admission.admit_red(&key)) {
+            key.operation = OTHER.into();
+        }
+        let number = Arc::make_mut(&mut self.red_keys).number(&key);
+        self.red.insert(shape, number);
+        number
+    }
+
+    /// The numbers of a hop's key at each level.
+    pub(super) fn hop(&mut self, roles: &Roles, hop: &Hop) -> [u32; 2] {
+        let shape = HopShape {
+            source: end_shape(roles, hop.source),
+            target: end_shape(roles, hop.target),
+            protocol: roles.marks(hop.protocol).protocol,
+            lane: hop.lane,
+            source_lane: hop.source_lane,
+            outcome: hop.outcome,
+            provenance: hop.provenance,
+        };
+        if let Some(&numbers) = self.hops.get(&shape) {
+            return numbers;
+        }
+        let numbers =
+            [EdgeLevel::Instance, EdgeLevel::Operation].map(|level| self.new_edge(roles, hop, level));
+        self.hops.insert(shape, numbers);
+        numbers
+    }
+
+    fn new_edge(&mut self, roles: &Roles, hop: &Hop, level: EdgeLevel) -> u32 {
+        let mut key = edge_key(roles, hop, level);
+        let is_admitted = self.admission.as_mut().is_none_or(|admission| admission.admit_edge(&key));
+        if !is_admitted {
+            for side in [&mut key.source, &mut key.target].into_iter().filter(|side| !side.detail.is_empty())
+            {
+                side.detail = OTHER.into();
+            }
+        }
+        Arc::make_mut(&mut self.edge_keys).number(&key)
+    }
+}
+
+fn edge_key(roles: &Roles, hop: &Hop, level: EdgeLevel) -> EdgeKey {
+    let protocol = roles.get(hop.protocol).peer.as_ref();
+    EdgeKey {
+        level,
+        source: side(roles, hop.source, level),
+        target: side(roles, hop.target, level),
+        protocol: protocol.map_or_else(|| "".into(), |peer| Arc::clone(&peer.protocol)),
+        lane: roles.lane(hop.lane).clone(),
+        source_lane: roles.lane(hop.source_lane).clone(),
+        outcome: hop.outcome,
+        provenance: hop.provenance,
+    }
+}
+
+fn end_shape(roles: &Roles, end: End) -> EndShape {
+    match end {
+        End::Span { at, entered } => {
+            EndShape::Span { place: roles.marks(at).place, operation: roles.marks(entered).operation }
+        }
+        End::Caller(of) => EndShape::Caller(roles.marks(of).caller),
+        End::Peer(of) => EndShape::Peer(roles.marks(of).peer),
+        End::Unknown => EndShape::Unknown,
+        End::User => EndShape::User,
+    }
+}
+
+/// The end of a hop, at a level.
+pub(super) fn side(roles: &Roles, end: End, level: EdgeLevel) -> EdgeSide {
+    let service = |place: &Place, operation: &Arc<str>| EdgeSide {
+        node: Node::service(Arc::clone(&place.service)),
+        detail: Arc::clone(match level {
+            EdgeLevel::Instance => &place.instance,
+            EdgeLevel::Operation => operation,
+        }),
+        instance_lane: place.lane.clone(),
+    };
+    let bare = |node| EdgeSide { node, detail: "".into(), instance_lane: Lane::base() };
+    let unknown = || bare(Node::new(NodeKind::External, UNKNOWN));
+    match end {
+        End::Span { at, entered } => service(&roles.get(at).place, &roles.get(entered).operation),
+        End::Caller(of) => match &roles.get(of).caller {
+            Some(caller) => service(&caller.place, &caller.operation),
+            None => unknown(),
+        },
+        End::Peer(of) => match roles.get(of).peer.as_ref().and_then(|peer| peer.node.clone()) {
+            Some(node) => bare(node),
+            None => unknown(),
+        },
+        End::Unknown => unknown(),
+        End::User => bare(Node::new(NodeKind::User, "user")),
+    }
+}
