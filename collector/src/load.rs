@@ -48,6 +48,16 @@ pub enum Protocol {
     Http,
 }
 
+/// Which operations of the services that it calls an operation calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Calls {
+    /// One of each service, always the same, as programs do: some thousand pairs of operations in all.
+    #[default]
+    Fixed,
+    /// Any: some ten thousand pairs, of which each is seldom met, which is the most that a collector has to tell apart.
+    Random,
+}
+
 /// Flags of `laneway load`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LoadArgs {
@@ -86,6 +96,9 @@ pub struct LoadArgs {
     /// Services in the fleet, of 15 operations each
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = count(1..=10_000))]
     pub services: usize,
+    /// Which operations of the services that it calls an operation calls
+    #[arg(long, value_enum, default_value_t)]
+    pub calls: Calls,
     /// Fewest and most spans of a trace
     #[arg(long, value_name = "MIN-MAX", default_value = "5-40")]
     pub spans_per_trace: SpanCounts,
@@ -185,7 +198,8 @@ async fn send(args: &LoadArgs, seed: u64) -> anyhow::Result<(Totals, Duration, V
     for _ in 0..args.connections {
         connections.push(exporter.connect().await?);
     }
-    let fleet = Fleet::new(args.services, &args.lanes, args.spans_per_trace.min, args.spans_per_trace.max);
+    let SpanCounts { min, max } = args.spans_per_trace;
+    let fleet = Fleet::new(args.services, &args.lanes, min, max).with_calls(args.calls);
     let plan = Plan::new(&fleet, seed, Sizes { spans: args.spans, batch: args.batch, split: args.split });
     let want_samples = args.samples.is_some() || args.verify;
     let sampler = Sampler::new(if want_samples { args.sample_traces } else { 0 }, plan.groups());

@@ -24,6 +24,9 @@ pub(crate) struct Options {
     /// Send gzip
     #[arg(long)]
     gzip: bool,
+    /// Any operation calls any, instead of always the same: see `laneway load --help`
+    #[arg(long)]
+    random_calls: bool,
     /// Only this protocol: grpc or http
     #[arg(long)]
     protocol: Option<String>,
@@ -59,6 +62,7 @@ fn measure(binary: &Path, target: &Path, protocol: &str, options: &Options) -> a
         format!("--batch={}", options.batch),
     ];
     flags.extend(options.gzip.then(|| "--gzip".to_owned()));
+    flags.extend(options.random_calls.then(|| "--calls=random".to_owned()));
     let report = server.load(binary, protocol, &flags)?;
     let at_last_ack = server.cpu()? - cpu_before;
     let sealed = server.wait_until_idle()? - cpu_before;

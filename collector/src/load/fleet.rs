@@ -4,6 +4,8 @@ use laneway_proto::Lane;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use super::Calls;
+
 #[cfg(test)]
 mod tests;
 
@@ -79,6 +81,7 @@ pub(super) struct Fleet {
     lanes: Vec<Lane>,
     min_trace_spans: usize,
     max_trace_spans: usize,
+    calls: Calls,
 }
 
 /// What a span does, which decides its kind and attributes.
@@ -129,7 +132,11 @@ impl Fleet {
         let lanes = std::iter::once(Lane::base())
             .chain(lanes.iter().filter(|lane| !lane.is_base()).cloned())
             .collect();
-        Self { services, lanes, min_trace_spans, max_trace_spans }
+        Self { services, lanes, min_trace_spans, max_trace_spans, calls: Calls::default() }
+    }
+
+    pub(super) fn with_calls(self, calls: Calls) -> Self {
+        Self { calls, ..self }
     }
 
     pub(super) fn service_name(&self, service: usize) -> String {
@@ -171,6 +178,15 @@ impl Fleet {
     /// A service calls four others, always the same ones.
     fn callee(&self, rng: &mut StdRng, caller: usize) -> usize {
         (caller * 3 + 1 + rng.random_range(0..4)) % self.services
+    }
+
+    /// Which of its operations is called for a request that was received with this work.
+    fn callee_operation(&self, rng: &mut StdRng, callee: usize, received: Work) -> usize {
+        match (self.calls, received) {
+            (Calls::Fixed, Work::Serve { operation }) => (operation * 7 + callee * 4) % OPERATIONS.len(),
+            (Calls::Fixed, _) => callee % OPERATIONS.len(),
+            (Calls::Random, _) => rng.random_range(0..OPERATIONS.len()),
+        }
     }
 }
 
@@ -243,9 +259,9 @@ impl<'a> TraceBuilder<'a> {
     /// A call of another service: the CLIENT span and its SERVER span.
     fn call(&mut self) {
         let host = self.host();
-        let operation = self.rng.random_range(0..OPERATIONS.len());
         let (service, instance) = (self.group[host].service, self.group[host].instance);
         let peer = self.fleet.callee(self.rng, service);
+        let operation = self.fleet.callee_operation(self.rng, peer, self.group[host].work);
         let peer_instance = self.fleet.instance(self.rng, peer, self.lane);
         let (start_ns, duration_ns) = self.within(host);
         let network_ns = duration_ns / 20;

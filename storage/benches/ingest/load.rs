@@ -1,5 +1,7 @@
 //! Requests as a fleet sends them: 30 services of 15 operations each, traces of 20 spans cut over four requests, 12 resource
 //! attributes, 8 to 11 span attributes of which one or two are unique to the span or its trace, 2 % exceptions.
+//!
+//! Which operation calls which is random at each span, or as fixed as it is in programs: see [`Calls`].
 
 use laneway_proto::otlp::{attribute, field, wire};
 
@@ -11,36 +13,71 @@ const SERVICES: u64 = 30;
 const OPERATIONS: u64 = 15;
 const LANES: [&str; 6] = ["base", "base", "base", "grey-v2", "canary", "load-test"];
 
+/// Which operation calls which.
+#[derive(Clone, Copy)]
+pub(crate) enum Calls {
+    /// Any calls any, a thousand spans a second: hardly two spans are counted together.
+    Random,
+    /// Each trace is one of 64 kinds, which have the same calls each time, a hundred thousand spans a second.
+    Fixed,
+}
+
+impl Calls {
+    const KINDS: u64 = 64;
+
+    fn span_interval_ns(self) -> u64 {
+        match self {
+            Self::Random => 1_000_003,
+            Self::Fixed => 10_007,
+        }
+    }
+}
+
 /// A span by its number in the whole run, which decides everything about it.
 #[derive(Clone, Copy)]
 struct Span {
     number: u64,
+    /// Decides what it does.
+    part: u64,
+    start_unix_ns: u64,
     trace: u64,
     service: u64,
     lane: &'static str,
 }
 
 impl Span {
-    fn new(number: u64) -> Self {
+    fn new(number: u64, calls: Calls) -> Self {
         let trace = number / SPANS_PER_TRACE;
         let lane = LANES[(mix(trace) % LANES.len() as u64) as usize];
-        Self { number, trace, service: mix(number) % SERVICES, lane }
+        let part = match calls {
+            Calls::Random => number,
+            Calls::Fixed => mix(trace) / 8 % Calls::KINDS * SPANS_PER_TRACE + number % SPANS_PER_TRACE,
+        };
+        let start_unix_ns = 1_757_320_936_518_899_903 + number * calls.span_interval_ns();
+        Self { number, part, start_unix_ns, trace, service: mix(part) % SERVICES, lane }
     }
 
     /// Some number of this span, below `bound`.
     fn pick(self, salt: u64, bound: u64) -> u64 {
         mix(self.number ^ salt << 40) % bound
     }
+
+    /// Some number of what it does, below `bound`.
+    fn pick_part(self, salt: u64, bound: u64) -> u64 {
+        mix(self.part ^ salt << 40) % bound
+    }
 }
 
 /// `count` requests; no two have an id in common.
-pub(crate) fn requests(count: u64) -> Vec<Vec<u8>> {
-    (0..count.div_ceil(REQUESTS_PER_GROUP)).flat_map(group).take(count as usize).collect()
+pub(crate) fn requests(count: u64, calls: Calls) -> Vec<Vec<u8>> {
+    let groups = 0..count.div_ceil(REQUESTS_PER_GROUP);
+    groups.flat_map(|number| group(number, calls)).take(count as usize).collect()
 }
 
-fn group(group: u64) -> Vec<Vec<u8>> {
+fn group(group: u64, calls: Calls) -> Vec<Vec<u8>> {
     let first = group * SPANS_PER_GROUP;
-    let mut spans: Vec<Span> = (first..first + SPANS_PER_GROUP).map(Span::new).collect();
+    let mut spans: Vec<Span> =
+        (first..first + SPANS_PER_GROUP).map(|number| Span::new(number, calls)).collect();
     spans.sort_by_key(|span| (span.service, span.lane));
     spans.chunks(SPANS_PER_REQUEST as usize).map(request).collect()
 }
@@ -82,12 +119,12 @@ fn write_resource(out: &mut Vec<u8>, span: Span) {
 }
 
 fn write_span(out: &mut Vec<u8>, span: Span) {
-    let start = 1_757_320_936_518_899_903 + span.number * 1_000_003;
-    let operation = span.pick(1, OPERATIONS);
-    let work = span.pick(2, 10);
+    let start = span.start_unix_ns;
+    let operation = span.pick_part(1, OPERATIONS);
+    let work = span.pick_part(2, 10);
     let (name, kind) = match work {
         0..=2 => (format!("GET /service-{}/{{id}}/op-{operation}", span.service), 2),
-        3..=5 => (format!("GET /service-{}/{{id}}/op-{operation}", span.pick(3, SERVICES)), 3),
+        3..=5 => (format!("GET /service-{}/{{id}}/op-{operation}", span.pick_part(3, SERVICES)), 3),
         6 | 7 => (format!("SELECT service_{}", span.service), 3),
         8 => (format!("send service-{}.events", span.service), 4),
         _ => ("validate".to_owned(), 1),
@@ -156,7 +193,7 @@ fn serve(out: &mut Vec<u8>, span: Span, operation: u64) {
 }
 
 fn call(out: &mut Vec<u8>, span: Span, operation: u64) {
-    let peer = span.pick(3, SERVICES);
+    let peer = span.pick_part(3, SERVICES);
     text(out, "http.request.method", "GET");
     let id = span.pick(6, 10_000_000_000);
     text(

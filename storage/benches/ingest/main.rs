@@ -39,7 +39,7 @@ fn main() {
 
 /// For a tool that counts instructions.
 fn count() {
-    let requests = load::requests(2 * COUNTED_REQUESTS);
+    let requests = load::requests(2 * COUNTED_REQUESTS, load::Calls::Random);
     let (warm_up, rest) = requests.split_at(COUNTED_REQUESTS as usize);
     let mut segment = OpenSegment::default();
     append(&mut segment, &requests);
@@ -56,7 +56,7 @@ fn counted(segment: &mut OpenSegment, requests: &[Vec<u8>]) -> u64 {
 }
 
 fn measure() {
-    let requests = load::requests(SEGMENT_SPANS / load::SPANS_PER_REQUEST);
+    let requests = load::requests(SEGMENT_SPANS / load::SPANS_PER_REQUEST, load::Calls::Random);
     let spans = requests.len() as u64 * load::SPANS_PER_REQUEST;
     let bytes: usize = requests.iter().map(Vec::len).sum();
     let mut segment = OpenSegment::default();

@@ -84,3 +84,21 @@ fn names_of_many_services_are_distinct() {
         (0..95).map(|service| fleet.service_name(service)).collect();
     assert_eq!(names.len(), 95);
 }
+
+#[test]
+fn an_operation_calls_one_of_each_service_unless_any_is_wanted() {
+    let pairs = |calls| {
+        let group = fleet().with_calls(calls).group(5, 20_000);
+        let mut pairs = BTreeMap::<_, std::collections::BTreeSet<usize>>::new();
+        for span in &group {
+            if let (Work::Call { peer, operation }, Some(host)) = (span.work, span.parent)
+                && let Work::Serve { operation: received } = group[host as usize].work
+            {
+                pairs.entry((span.service, received, peer)).or_default().insert(operation);
+            }
+        }
+        pairs
+    };
+    assert!(pairs(Calls::Fixed).values().all(|called| called.len() == 1));
+    assert!(pairs(Calls::Random).values().any(|called| called.len() > 5));
+}
