@@ -220,7 +220,7 @@ impl<F: Fs> WalDir<F> {
     /// repeated.
     pub fn release(&self, segment: u64) -> Result<(), WalError> {
         let path = self.path(Name::Log(segment));
-        let spare = self.reserve_spare();
+        let spare = self.reserve_spare(self.options.spare_files);
         let given_up = match spare {
             Some(number) => self.fs.rename(&path, &self.path(Name::Spare(number))),
             None => self.fs.remove(&path),
@@ -238,15 +238,17 @@ impl<F: Fs> WalDir<F> {
         released.map(drop)
     }
 
-    /// Writes one spare file of [`WalOptions::spare_bytes`] with zeros, if there are fewer than
-    /// [`WalOptions::spare_files`], and returns whether it did. Takes as long as the disk needs, so it belongs on a
+    /// Writes one spare file of [`WalOptions::spare_bytes`] with zeros, if there are fewer than half
+    /// of [`WalOptions::spare_files`], and returns whether it did. Takes as long as the disk needs, so it belongs on a
     /// background thread: at start, and after each [`WalDir::create`].
     ///
     /// # Errors
     ///
     /// The file cannot be written, because there is no space for example. Logs are not affected.
     pub fn prepare(&self) -> Result<bool, WalError> {
-        let Some(number) = self.reserve_spare() else { return Ok(false) };
+        // The rest is left for released logs: else each of those would be removed for want of room, and then another file written.
+        let wanted = self.options.spare_files.div_ceil(2);
+        let Some(number) = self.reserve_spare(wanted) else { return Ok(false) };
         let written = self.write_spare(number);
         self.settle_spare(number, written.is_ok());
         written.map(|()| true).map_err(|error| {
@@ -257,10 +259,10 @@ impl<F: Fs> WalDir<F> {
         })
     }
 
-    /// The number of a spare file that is to be made, if another one is wanted.
-    fn reserve_spare(&self) -> Option<u64> {
+    /// The number of a spare file that is to be made, if there are fewer than `wanted`.
+    fn reserve_spare(&self, wanted: usize) -> Option<u64> {
         let spares = &mut *self.spares.lock();
-        if spares.numbers.len() + spares.in_preparation >= self.options.spare_files {
+        if spares.numbers.len() + spares.in_preparation >= wanted {
             return None;
         }
         spares.in_preparation += 1;

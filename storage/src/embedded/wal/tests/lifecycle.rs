@@ -50,8 +50,11 @@ fn as_many_spare_files_are_kept_as_wanted() {
     bench.reopen();
     bench.dir.create(5).unwrap();
     assert_eq!((segments(&bench), names(&bench).len()), (vec![4, 5], 3));
+    assert!(!bench.dir.prepare().unwrap(), "the other is for the next log that is released");
+    bench.dir.create(6).unwrap();
     assert!(bench.dir.prepare().unwrap());
-    assert_eq!(names(&bench).len(), 4);
+    bench.dir.release(6).unwrap();
+    assert_eq!((segments(&bench), names(&bench).len()), (vec![4, 5], 4));
     // And one that wants none removes them.
     let options = WalOptions { spare_files: 0, ..*bench.dir.options() };
     assert_eq!(super::WalDir::open(bench.fs.clone(), "wal", options).unwrap().list().unwrap().len(), 2);
