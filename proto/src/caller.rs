@@ -102,6 +102,23 @@ impl<'a> Caller<'a> {
     }
 }
 
+/// The span id of the calling span that a `tracestate` names, and the text on both sides of it, which all calls of one [`Origin`] in one lane
+/// share; `None` when there is no such member, or it does not begin as it should.
+pub fn around_span_id(tracestate: &str) -> Option<(SpanId, [&str; 2])> {
+    let mut begin = 0;
+    for member in tracestate.split(',') {
+        let Some(value) = value_of(member) else {
+            begin += member.len() + 1;
+            continue;
+        };
+        let digits = value.strip_prefix(VERSION)?.strip_prefix(';')?.split(';').next()?;
+        let span_id = SpanId::from_hex(digits).ok()?;
+        let from = begin + member.find(digits)?;
+        return Some((span_id, [&tracestate[..from], &tracestate[from + digits.len()..]]));
+    }
+    None
+}
+
 /// The value of a member, when it is ours.
 pub fn value_of(member: &str) -> Option<&str> {
     member.trim_matches([' ', '\t']).strip_prefix(KEY)?.strip_prefix('=')

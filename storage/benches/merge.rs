@@ -11,6 +11,7 @@
 
 #![allow(clippy::print_stdout, reason = "its output is the result")]
 
+#[allow(dead_code, reason = "other benches have other loads")]
 #[path = "ingest/load.rs"]
 mod load;
 

@@ -14,6 +14,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use histogram::Counters;
 pub use histogram::Histogram;
 
 /// A span of time; both ends belong to it.

@@ -47,6 +47,7 @@ pub(crate) use peer::is_said_by;
 pub use peer::{PEER_ATTRIBUTES, Peer};
 pub use presence::{PRESENCE_WINDOW, Presence};
 pub use role::{Caller, KnownSpan, Place, Role, RoleId, TraceState};
+pub(crate) use role::{calling_span, was_called_by};
 pub use roles::{LaneId, Roles};
 pub(crate) use totals::Addition;
 pub use totals::Totals;

@@ -11,6 +11,7 @@
 #![allow(clippy::print_stdout, reason = "its output is the result")]
 
 mod allocations;
+#[allow(dead_code, reason = "other benches have other loads")]
 mod load;
 
 use std::hint::black_box;

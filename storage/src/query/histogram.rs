@@ -9,8 +9,11 @@
 pub struct Histogram {
     // Sparse, ascending, without zeros: the durations of one operation seldom touch more than 50 of the 976 buckets. A count is negative
     // where this is a correction of another histogram.
-    buckets: Vec<(u16, i64)>,
+    buckets: Vec<BucketCount>,
 }
+
+/// The number of a bucket, and what it counts.
+type BucketCount = (u16, i64);
 
 /// Bits of a value that are kept behind its leading one.
 const PRECISION_BITS: u32 = 4;
@@ -29,16 +32,8 @@ impl Histogram {
     /// How many buckets there are.
     pub(crate) const BUCKETS: u16 = 976;
 
-    /// Of values, each counted so many times.
-    pub(crate) fn of(values: impl Iterator<Item = (u64, i64)>) -> Self {
-        let mut buckets: Vec<(u16, i64)> = values.map(|(value, times)| (bucket(value), times)).collect();
-        buckets.sort_unstable_by_key(|&(bucket, _)| bucket);
-        add_up(&mut buckets);
-        Self { buckets }
-    }
-
     /// Of the counts of buckets, by their numbers, which ascend.
-    pub(crate) fn of_buckets(buckets: Vec<(u16, i64)>) -> Self {
+    pub(crate) fn of_buckets(buckets: Vec<BucketCount>) -> Self {
         Self { buckets }
     }
 
@@ -92,7 +87,7 @@ impl Histogram {
     }
 
     /// The numbers of its buckets, ascending, with what they count.
-    pub(crate) fn numbered_buckets(&self) -> &[(u16, i64)] {
+    pub(crate) fn numbered_buckets(&self) -> &[BucketCount] {
         &self.buckets
     }
 
@@ -107,6 +102,47 @@ impl Histogram {
             seen += count;
             (seen >= rank).then_some(upper)
         })
+    }
+}
+
+/// Counts values in all buckets there are, which is cheaper than in a [`Histogram`] but takes more memory: to be used again and again.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    counts: Box<[i64]>,
+    // A bit for each bucket that was counted in.
+    touched: [u64; (Histogram::BUCKETS as usize).div_ceil(64)],
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        let touched = [0; (Histogram::BUCKETS as usize).div_ceil(64)];
+        Self { counts: vec![0; usize::from(Histogram::BUCKETS)].into(), touched }
+    }
+}
+
+impl Counters {
+    /// Counts a value so many times.
+    pub(crate) fn record_times(&mut self, value: u64, times: i64) {
+        let bucket = usize::from(bucket(value));
+        self.counts[bucket] += times;
+        self.touched[bucket / 64] |= 1 << (bucket % 64);
+    }
+
+    /// The histogram of all values since the last.
+    pub(crate) fn take(&mut self) -> Histogram {
+        let touched = self.touched.iter().map(|bits| bits.count_ones() as usize).sum();
+        let mut buckets = Vec::with_capacity(touched);
+        for (word, bits) in self.touched.iter_mut().enumerate() {
+            while *bits != 0 {
+                let bucket = word * 64 + bits.trailing_zeros() as usize;
+                *bits &= *bits - 1;
+                let count = std::mem::take(&mut self.counts[bucket]);
+                if count != 0 {
+                    buckets.push((bucket as u16, count));
+                }
+            }
+        }
+        Histogram { buckets }
     }
 }
 
@@ -160,6 +196,21 @@ mod tests {
             back.merge(&of(&a));
             a.iter().for_each(|value| back.record_times(*value, -1));
             prop_assert_eq!(back, merged);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn counters_give_the_same_histogram_again_and_again(rounds in prop::collection::vec(prop::collection::vec((any::<u64>(), -1..2i64), 0..50), 1..4)) {
+            let mut counters = Counters::default();
+            for values in rounds {
+                let mut histogram = Histogram::default();
+                for (value, times) in values {
+                    histogram.record_times(value >> 20, times);
+                    counters.record_times(value >> 20, times);
+                }
+                prop_assert_eq!(counters.take(), histogram);
+            }
         }
     }
 

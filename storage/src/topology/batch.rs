@@ -9,7 +9,7 @@ use laneway_proto::TraceId;
 use super::figures::{Figures, Resolution};
 use super::ledger::Ledger;
 use super::peer::Peer;
-use super::role::{KnownSpan, Place, Role, RoleId, TraceState};
+use super::role::{KnownSpan, Place, Role, RoleId, TraceState, calling_span, was_called_by};
 use super::roles::Roles;
 use crate::model::{Span, Value, from_otlp};
 
@@ -69,7 +69,7 @@ fn role(span: &Span, roles: &mut Roles) -> RoleId {
         status: span.status,
         lane: from_otlp::named_lane(&span.attributes),
         peer: Peer::of(span.kind, |key| texts.get(key).cloned()).map(Arc::new),
-        caller: state.caller.clone().filter(|_| state.is_caller_of(span.kind, parent)),
+        caller: state.caller.filter(|_| was_called_by(calling_span(&span.trace_state).0, span.kind, parent)),
         threshold: state.threshold,
     })
 }

@@ -70,6 +70,12 @@ impl<F: Sum> Cells<F> {
         coarse
     }
 
+    /// How many sums there were in wider buckets of time.
+    pub(crate) fn coarsened_len(&self, floor_s: impl Fn(u32, u64) -> u64) -> usize {
+        let at = |((key, time_s), _): &(At, F)| (*key, floor_s(*key, *time_s));
+        self.rows.chunk_by(|a, b| at(a) == at(b)).count()
+    }
+
     /// Leaves out what adds up to nothing.
     pub(crate) fn prune(&mut self) {
         self.rows.retain(|(_, figures)| !figures.is_nothing());

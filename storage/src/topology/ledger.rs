@@ -12,7 +12,7 @@ use super::presence::Presence;
 use super::role::{KnownSpan, RoleId};
 use super::roles::Roles;
 use super::totals::Totals;
-use crate::query::Histogram;
+use crate::query::Counters;
 
 /// Sums of contributions, in buckets of ten seconds. A ledger belongs to the [`Roles`] of its spans.
 #[derive(Debug, Default)]
@@ -152,25 +152,26 @@ impl Ledger {
     pub fn take_totals(&mut self) -> Totals {
         let (red_keys, edge_keys) = self.numbering.keys();
         let traces = &self.traces;
+        let mut durations = Durations::default();
         let mut red = Cells::default();
         add_up(
             &self.red,
             red_keys.len(),
             |entry| (entry.key, entry.entry.bucket),
             |at, entries| {
-                red.push(at, sum_of_spans(traces, entries));
+                red.push(at, durations.sum_of_spans(traces, entries));
             },
         );
         // Both levels number their keys together.
         let mut edges = Cells::default();
-        let levels = self.hops.iter().flat_map(|hop| hop.keys.map(|key| Leveled { key, hop }));
-        let levels: Vec<Leveled<'_>> = levels.collect();
+        let mut levels = Vec::with_capacity(self.hops.len() * 2);
+        self.hops.iter().for_each(|hop| levels.extend(hop.keys.map(|key| Leveled { key, hop })));
         add_up(
             &levels,
             edge_keys.len(),
             |edge| (edge.key, edge.hop.entry.bucket),
             |at, entries| {
-                edges.push(at, sum_of_hops(traces, entries));
+                edges.push(at, durations.sum_of_hops(traces, entries));
             },
         );
         let presence = std::mem::take(&mut self.presence);
@@ -189,34 +190,47 @@ struct Leveled<'a> {
     hop: &'a HopEntry,
 }
 
-fn sum_of_spans(traces: &[TraceId], entries: &[&RedEntry]) -> RedFigures {
-    let mut figures = RedFigures {
-        duration_ns: Histogram::of(entries.iter().map(|span| (span.entry.duration_ns, span.entry.times))),
-        ..RedFigures::default()
-    };
-    for span in entries {
-        figures.spans += span.entry.times;
-        span.entry.name_trace(traces, true, span.is_error, &mut figures.exemplars);
-    }
-    figures
+/// Durations of the spans or hops that are being added up.
+#[derive(Debug, Default)]
+struct Durations {
+    own: Counters,
+    client: Counters,
+    queueing: Counters,
 }
 
-fn sum_of_hops(traces: &[TraceId], entries: &[&Leveled<'_>]) -> EdgeFigures {
-    let all = || entries.iter().map(|edge| (edge.hop, edge.hop.entry.times));
-    let mut figures = EdgeFigures {
-        duration_ns: Histogram::of(all().map(|(hop, times)| (hop.entry.duration_ns, times))),
-        client_duration_ns: Histogram::of(
-            all().filter_map(|(hop, times)| Some((hop.client_duration_ns?, times))),
-        ),
-        queueing_ns: Histogram::of(all().filter_map(|(hop, times)| Some((hop.queueing_ns?, times)))),
-        ..EdgeFigures::default()
-    };
-    for (hop, times) in all() {
-        figures.hops += times;
-        figures.errors += times * i64::from(hop.is_error);
-        hop.entry.name_trace(traces, hop.stands_out, hop.stands_out, &mut figures.exemplars);
+impl Durations {
+    fn sum_of_spans(&mut self, traces: &[TraceId], entries: &[&RedEntry]) -> RedFigures {
+        let mut figures = RedFigures::default();
+        for RedEntry { entry, is_error, .. } in entries {
+            figures.spans += entry.times;
+            self.own.record_times(entry.duration_ns, entry.times);
+            entry.name_trace(traces, true, *is_error, &mut figures.exemplars);
+        }
+        RedFigures { duration_ns: self.own.take(), ..figures }
     }
-    figures
+
+    fn sum_of_hops(&mut self, traces: &[TraceId], entries: &[&Leveled<'_>]) -> EdgeFigures {
+        let mut figures = EdgeFigures::default();
+        for Leveled { hop, .. } in entries {
+            let times = hop.entry.times;
+            figures.hops += times;
+            figures.errors += times * i64::from(hop.is_error);
+            self.own.record_times(hop.entry.duration_ns, times);
+            if let Some(duration_ns) = hop.client_duration_ns {
+                self.client.record_times(duration_ns, times);
+            }
+            if let Some(queueing_ns) = hop.queueing_ns {
+                self.queueing.record_times(queueing_ns, times);
+            }
+            hop.entry.name_trace(traces, hop.stands_out, hop.stands_out, &mut figures.exemplars);
+        }
+        EdgeFigures {
+            duration_ns: self.own.take(),
+            client_duration_ns: self.client.take(),
+            queueing_ns: self.queueing.take(),
+            ..figures
+        }
+    }
 }
 
 impl Entry {

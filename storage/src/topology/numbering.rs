@@ -6,7 +6,7 @@ use laneway_proto::Lane;
 
 use super::admission::{Admission, OTHER};
 use super::contribution::{End, Hop};
-use super::key::{EdgeKey, EdgeLevel, EdgeSide, Outcome, Provenance, RedKey};
+use super::key::{EdgeKey, EdgeLevel, EdgeSide, Outcome, RedKey};
 use super::keys::Keys;
 use super::node::{Node, NodeKind};
 use super::role::{Place, RoleId};
@@ -34,32 +34,46 @@ pub(super) struct Numbering {
     renewed: u32,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct RedShape {
-    role: RoleId,
-    lane_and_entry: u32,
-}
+/// A role, and the lane of a span with whether a request enters its service with it.
+type RedShape = (RoleId, u32);
 
-/// All of a hop that its keys are made of.
+/// All of a hop that its keys are made of, as numbers that take little hashing: its ends, protocol and lane, and the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct HopShape {
-    source: EndShape,
-    target: EndShape,
-    protocol: u32,
-    lane: LaneId,
-    source_lane: LaneId,
-    outcome: Outcome,
-    provenance: Provenance,
+    source: u64,
+    target: u64,
+    protocol_and_lane: u64,
+    others: u64,
 }
 
-/// All of an end that keys are made of: numbers of its [`Marks`](super::roles::Marks).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum EndShape {
-    Span { place: u32, operation: u32 },
-    Caller(u32),
-    Peer(u32),
-    Unknown,
-    User,
+impl HopShape {
+    fn of(roles: &Roles, hop: &Hop) -> Self {
+        let [protocol, lane, source_lane] =
+            [roles.marks(hop.protocol).protocol, hop.lane.number(), hop.source_lane.number()].map(u64::from);
+        let outcome = match hop.outcome {
+            Outcome::None => 0,
+            Outcome::ToBaseline => 1,
+            Outcome::Verdict(verdict) => 2 + verdict as u64,
+        };
+        Self {
+            source: end_shape(roles, hop.source),
+            target: end_shape(roles, hop.target),
+            protocol_and_lane: protocol << 32 | lane,
+            others: source_lane << 32 | outcome << 8 | hop.provenance as u64,
+        }
+    }
+}
+
+/// All of an end that keys are made of: numbers of its [`Marks`](super::roles::Marks), which are far from using all 32 bits, and its kind.
+fn end_shape(roles: &Roles, end: End) -> u64 {
+    let (kind, number, operation) = match end {
+        End::Span { at, entered } => (0, roles.marks(at).place, roles.marks(entered).operation),
+        End::Caller(of) => (1, roles.marks(of).caller, 0),
+        End::Peer(of) => (2, roles.marks(of).peer, 0),
+        End::Unknown => (3, 0, 0),
+        End::User => (4, 0, 0),
+    };
+    u64::from(kind << 28 | number) << 32 | u64::from(operation)
 }
 
 impl Numbering {
@@ -89,7 +103,7 @@ impl Numbering {
 
     /// The number of a span's key.
     pub(super) fn red(&mut self, roles: &Roles, role: RoleId, is_entry: bool, lane: LaneId) -> u32 {
-        let shape = RedShape { role, lane_and_entry: lane.number() << 1 | u32::from(is_entry) };
+        let shape = (role, lane.number() << 1 | u32::from(is_entry));
         if self.last_red.len() < roles.len() {
             self.last_red.resize(roles.len(), None);
         }
@@ -106,7 +120,7 @@ impl Numbering {
     }
 
     fn new_red(&mut self, roles: &Roles, shape: RedShape, is_entry: bool, lane: &Lane) -> u32 {
-        let role = roles.get(shape.role);
+        let role = roles.get(shape.0);
         let mut key = RedKey {
             service: Arc::clone(&role.place.service),
             operation: Arc::clone(&role.operation),
@@ -127,15 +141,7 @@ impl Numbering {
 
     /// The numbers of a hop's key at each level.
     pub(super) fn hop(&mut self, roles: &Roles, hop: &Hop) -> [u32; 2] {
-        let shape = HopShape {
-            source: end_shape(roles, hop.source),
-            target: end_shape(roles, hop.target),
-            protocol: roles.marks(hop.protocol).protocol,
-            lane: hop.lane,
-            source_lane: hop.source_lane,
-            outcome: hop.outcome,
-            provenance: hop.provenance,
-        };
+        let shape = HopShape::of(roles, hop);
         if let Some(&numbers) = self.hops.get(&shape) {
             return numbers;
         }
@@ -169,18 +175,6 @@ fn edge_key(roles: &Roles, hop: &Hop, level: EdgeLevel) -> EdgeKey {
         source_lane: roles.lane(hop.source_lane).clone(),
         outcome: hop.outcome,
         provenance: hop.provenance,
-    }
-}
-
-fn end_shape(roles: &Roles, end: End) -> EndShape {
-    match end {
-        End::Span { at, entered } => {
-            EndShape::Span { place: roles.marks(at).place, operation: roles.marks(entered).operation }
-        }
-        End::Caller(of) => EndShape::Caller(roles.marks(of).caller),
-        End::Peer(of) => EndShape::Peer(roles.marks(of).peer),
-        End::Unknown => EndShape::Unknown,
-        End::User => EndShape::User,
     }
 }
 

@@ -98,13 +98,11 @@ impl Role {
     }
 }
 
-/// What a tracestate says of the spans that have it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// What a tracestate says of the spans that have it, whichever of the caller's spans it names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct TraceState {
     /// The caller that it names.
     pub caller: Option<Arc<Caller>>,
-    /// The span of the caller: only its children were called by it.
-    calling_span_id: u64,
     /// See [`Role::threshold`].
     pub threshold: u64,
 }
@@ -115,7 +113,6 @@ impl TraceState {
         let named = laneway_proto::caller::Caller::parse(tracestate);
         let lane = |name| Lane::new(name).unwrap_or_default();
         Self {
-            calling_span_id: named.as_ref().map_or(0, |caller| u64::from_be_bytes(caller.span_id.to_bytes())),
             caller: named.map(|caller| {
                 let place = Place {
                     service: caller.service.into(),
@@ -128,16 +125,20 @@ impl TraceState {
             threshold: threshold(tracestate),
         }
     }
+}
 
-    /// Whether it says of no span anything.
-    pub(crate) fn says_nothing(&self) -> bool {
-        self.caller.is_none() && self.threshold == 0
-    }
+/// Whether the caller that a tracestate names called a span of this kind and parent: only children of the calling span were called by it, and
+/// what a service that knows nothing of it passes on tells of another hop.
+pub(crate) fn was_called_by(calling_span_id: u64, kind: SpanKind, parent_span_id: u64) -> bool {
+    let is_served = matches!(kind, SpanKind::Server | SpanKind::Consumer);
+    is_served && calling_span_id == parent_span_id && parent_span_id != 0
+}
 
-    /// Whether it names the caller of a span of this kind and parent.
-    pub(crate) fn is_caller_of(&self, kind: SpanKind, parent_span_id: u64) -> bool {
-        let is_served = matches!(kind, SpanKind::Server | SpanKind::Consumer);
-        is_served && self.caller.is_some() && self.calling_span_id == parent_span_id
+/// The calling span that a tracestate names, 0 if none, and the text around its id.
+pub(crate) fn calling_span(tracestate: &str) -> (u64, [&str; 2]) {
+    match laneway_proto::caller::around_span_id(tracestate) {
+        Some((id, around)) => (u64::from_be_bytes(id.to_bytes()), around),
+        None => (0, [tracestate, ""]),
     }
 }
 

@@ -35,14 +35,22 @@ impl Totals {
             red_keys: Arc::clone(&self.red_keys),
             edge_keys: Arc::clone(&self.edge_keys),
             red: self.red.coarsened(|_, time_s| resolution.floor_s(time_s)),
-            edges: self.edges.coarsened(|key, time_s| {
-                // What depends on the instances of the minute needs the minute.
-                let is_to_judge = self.edge_keys.get(key).outcome == Outcome::ToBaseline;
-                let width = if is_to_judge { resolution.min(Resolution::Minute) } else { resolution };
-                width.floor_s(time_s)
-            }),
+            edges: self.edges.coarsened(|key, time_s| self.edge_bucket_s(key, time_s, resolution)),
             presence: self.presence.clone(),
         }
+    }
+
+    /// How many sums it would have at a coarser resolution.
+    pub(crate) fn rows_at(&self, resolution: Resolution) -> usize {
+        self.red.coarsened_len(|_, time_s| resolution.floor_s(time_s))
+            + self.edges.coarsened_len(|key, time_s| self.edge_bucket_s(key, time_s, resolution))
+    }
+
+    fn edge_bucket_s(&self, key: u32, time_s: u64, resolution: Resolution) -> u64 {
+        // What depends on the instances of the minute needs the minute.
+        let is_to_judge = self.edge_keys.get(key).outcome == Outcome::ToBaseline;
+        let width = if is_to_judge { resolution.min(Resolution::Minute) } else { resolution };
+        width.floor_s(time_s)
     }
 
     /// How many sums it has.

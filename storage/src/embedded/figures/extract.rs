@@ -13,7 +13,10 @@ use crate::embedded::columns::{AttributeColumn, AttributeValues, Columns, resour
 use crate::embedded::part::{Field, Projection};
 use crate::model::from_otlp::LANE_ATTRIBUTES;
 use crate::model::{SpanKind, StatusCode};
-use crate::topology::{KnownSpan, PEER_ATTRIBUTES, Peer, Place, Role, RoleId, Roles, TraceState, is_said_by};
+use crate::topology::{
+    KnownSpan, PEER_ATTRIBUTES, Peer, Place, Role, RoleId, Roles, TraceState, calling_span, is_said_by,
+    was_called_by,
+};
 
 type Map<K, V> = HashMap<K, V, FixedState>;
 
@@ -83,8 +86,10 @@ struct Interner<'a> {
     columns: &'a Columns,
     // By number of the resource.
     places: Vec<Option<Arc<Place>>>,
-    // By number of the tracestate.
-    trace_states: Map<u32, Arc<TraceState>>,
+    // What tracestates say, each once; nothing is the first. Found by a hash of all of the text but the id of the calling span.
+    trace_states: Vec<TraceState>,
+    known_trace_states: Map<TraceState, u32>,
+    trace_state_numbers: Map<u64, u32>,
     // By row: whether it names a lane itself; where it names another lane than the baseline, it does.
     names_lane: Vec<bool>,
     // By row: what tells its attributes about the other side apart from those of other rows; 0 where there are none.
@@ -97,18 +102,13 @@ struct Interner<'a> {
 /// The number of nothing.
 const NONE: u32 = u32::MAX;
 
-/// What the role of a row is made of, by the numbers of its values.
+/// What the role of a row is made of, by the numbers of its values, packed so that they take little hashing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Numbers {
-    resource: u32,
-    name: u32,
-    kind: i32,
-    status: i32,
-    lane: u32,
+    resource_and_name: u64,
+    kind_and_status: u64,
+    lane_and_trace_state: u64,
     peer: u64,
-    trace_state: u32,
-    // Whether the tracestate tells the caller of this row.
-    is_called: bool,
 }
 
 impl<'a> Interner<'a> {
@@ -117,7 +117,9 @@ impl<'a> Interner<'a> {
         let mut interner = Self {
             columns,
             places: vec![None; columns.resource.values.len()],
-            trace_states: Map::default(),
+            trace_states: vec![TraceState::default()],
+            known_trace_states: [(TraceState::default(), 0)].into_iter().collect(),
+            trace_state_numbers: Map::default(),
             names_lane: vec![false; rows],
             peer_prints: vec![0; rows],
             peers: Map::default(),
@@ -194,17 +196,14 @@ impl<'a> Interner<'a> {
 
     fn role(&mut self, roles: &mut Roles, row: usize) -> RoleId {
         let columns = self.columns;
-        let kind = columns.kind[row];
-        let (trace_state, is_called) = self.trace_state_of(row, kind);
+        let (state, is_called) = self.trace_state(row);
+        let pack = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
+        let lane = if self.names_lane[row] { columns.lane.ids[row] } else { NONE };
         let numbers = Numbers {
-            resource: columns.resource.ids[row],
-            name: columns.name.ids[row],
-            kind,
-            status: columns.status[row],
-            lane: if self.names_lane[row] { columns.lane.ids[row] } else { NONE },
+            resource_and_name: pack(columns.resource.ids[row], columns.name.ids[row]),
+            kind_and_status: pack(columns.kind[row] as u32, columns.status[row] as u32),
+            lane_and_trace_state: pack(lane, state << 1 | u32::from(is_called)),
             peer: self.peer_prints[row],
-            trace_state,
-            is_called,
         };
         match self.last {
             Some((last, role)) if last == numbers => return role,
@@ -212,48 +211,54 @@ impl<'a> Interner<'a> {
         }
         let role = match self.roles.get(&numbers) {
             Some(&role) => role,
-            None => self.new_role(roles, row, numbers),
+            None => {
+                let role = self.new_role(roles, row, state, is_called);
+                self.roles.insert(numbers, role);
+                role
+            }
         };
         self.last = Some((numbers, role));
         role
     }
 
-    fn new_role(&mut self, roles: &mut Roles, row: usize, numbers: Numbers) -> RoleId {
+    fn new_role(&mut self, roles: &mut Roles, row: usize, state: u32, is_called: bool) -> RoleId {
         let columns = self.columns;
-        let names_lane = self.names_lane[row];
-        let state = Arc::clone(self.trace_state(columns.trace_state.ids[row]));
-        let role = roles.intern(Role {
-            place: self.place(numbers.resource),
+        let (place, peer) = (self.place(columns.resource.ids[row]), self.peer(row));
+        let state = &self.trace_states[state as usize];
+        roles.intern(Role {
+            place,
             operation: String::from_utf8_lossy(columns.name.get(row)).into(),
-            kind: SpanKind::from_otlp(numbers.kind),
-            status: StatusCode::from_otlp(numbers.status),
-            lane: names_lane.then(|| Lane::new(&columns.lane.text(row)).unwrap_or_default()),
-            peer: self.peer(row),
-            caller: state.caller.clone().filter(|_| numbers.is_called),
+            kind: SpanKind::from_otlp(columns.kind[row]),
+            status: StatusCode::from_otlp(columns.status[row]),
+            lane: self.names_lane[row].then(|| Lane::new(&columns.lane.text(row)).unwrap_or_default()),
+            peer,
+            caller: state.caller.clone().filter(|_| is_called),
             threshold: state.threshold,
-        });
-        self.roles.insert(numbers, role);
-        role
-    }
-
-    /// The number of a row's tracestate, and whether that tells its caller. Most say the same of a role: nothing.
-    fn trace_state_of(&mut self, row: usize, kind: i32) -> (u32, bool) {
-        let columns = self.columns;
-        let number = columns.trace_state.ids[row];
-        if columns.trace_state.values.get(number).is_empty() {
-            return (NONE, false);
-        }
-        let parent = u64::from_be_bytes(columns.parent_span_id[row]);
-        let state = self.trace_state(number);
-        let is_called = state.is_caller_of(SpanKind::from_otlp(kind), parent);
-        (if state.says_nothing() { NONE } else { number }, is_called)
-    }
-
-    fn trace_state(&mut self, number: u32) -> &Arc<TraceState> {
-        let columns = self.columns;
-        self.trace_states.entry(number).or_insert_with(|| {
-            Arc::new(TraceState::of(&String::from_utf8_lossy(columns.trace_state.values.get(number))))
         })
+    }
+
+    /// The number of what a row's tracestate says, and whether it tells its caller. Most say nothing.
+    fn trace_state(&mut self, row: usize) -> (u32, bool) {
+        let columns = self.columns;
+        let text = columns.trace_state.get(row);
+        if text.is_empty() {
+            return (0, false);
+        }
+        let text = String::from_utf8_lossy(text);
+        let (calling_span_id, around) = calling_span(&text);
+        let print = FixedState::default().hash_one(around);
+        let states = &mut self.trace_states;
+        let number = *self.trace_state_numbers.entry(print).or_insert_with(|| {
+            let state = TraceState::of(&text);
+            *self.known_trace_states.entry(state).or_insert_with_key(|state| {
+                states.push(state.clone());
+                states.len() as u32 - 1
+            })
+        });
+        let kind = SpanKind::from_otlp(columns.kind[row]);
+        let parent = u64::from_be_bytes(columns.parent_span_id[row]);
+        let names_caller = states[number as usize].caller.is_some();
+        (number, names_caller && was_called_by(calling_span_id, kind, parent))
     }
 
     fn place(&mut self, number: u32) -> Arc<Place> {

@@ -84,8 +84,8 @@ pub(super) fn sections(finest: &Totals) -> io::Result<Vec<EncodedSection>> {
     let mut last = None::<Totals>;
     for &resolution in &Resolution::ALL[1..] {
         let finer = last.as_ref().unwrap_or(finest);
-        let coarse = finer.at(resolution);
-        if coarse.rows() * MIN_SHRINKAGE <= finer.rows() {
+        if finer.rows_at(resolution) * MIN_SHRINKAGE <= finer.rows() {
+            let coarse = finer.at(resolution);
             sections.push(section(&encode::encode_rows(&coarse, &written))?);
             last = Some(coarse);
         } else {

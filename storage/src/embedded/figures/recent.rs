@@ -39,7 +39,7 @@ struct Insertion {
 
 impl Insertion {
     fn bytes(&self) -> usize {
-        self.traces.spans().len() * size_of::<KnownSpan>() + self.traces.len() * BYTES_PER_TRACE
+        size_of_val(self.traces.spans()) + self.traces.len() * BYTES_PER_TRACE
     }
 }
 
