@@ -62,7 +62,7 @@ fn count(dir: &Path, runtime: &Runtime) -> Result<(), Box<dyn std::error::Error>
 
 async fn fill(dir: &Path, segment_spans: u64) -> Result<StoreStats, Box<dyn std::error::Error>> {
     let store = open(dir, false)?;
-    let requests = load::requests(SEGMENTS * segment_spans / load::SPANS_PER_REQUEST, load::Calls::Random);
+    let requests = load::requests(SEGMENTS * segment_spans / load::SPANS_PER_REQUEST, load::Calls::Fixed);
     for (i, segment) in requests.chunks(requests.len().div_ceil(SEGMENTS as usize)).enumerate() {
         for body in segment {
             let body = body.clone().into();

@@ -410,6 +410,7 @@ fn levels(rest: &mut &[u8], piece: &Piece<'_>, present: &mut Vec<u32>) -> Result
     let (levels, values) = rest.split_at_checked(len).ok_or(Cut)?;
     *rest = values;
     let Range { start, end } = piece.places;
+    present.reserve((piece.page.values as usize).min(end - start));
     let (mut runs, mut at, mut skipped) = (hybrid::Runs::new(levels, 1)?, 0, 0);
     while at < end {
         let run = runs.next_run()?;
@@ -425,7 +426,7 @@ fn levels(rest: &mut &[u8], piece: &Piece<'_>, present: &mut Vec<u32>) -> Result
             }
             hybrid::Run::Packed(packed, _) => {
                 skipped += packed.count_ones(from - at);
-                present.extend((from..to).filter(|place| packed.get(place - at) != 0).map(row));
+                packed.for_each_one(from - at..to - at, |place| present.push(row(at + place)));
             }
         }
         at = run_end;

@@ -123,6 +123,21 @@ impl Packed<'_> {
         whole + (count / 8 * 8..count).filter(|&place| self.get(place) != 0).count()
     }
 
+    /// Calls `found` with the places within a range at which a number, of one bit each, is 1.
+    pub(in super::super) fn for_each_one(&self, places: std::ops::Range<usize>, mut found: impl FnMut(usize)) {
+        // Most columns have few values: whole words without any are passed over.
+        let mut from = places.start;
+        while from < places.end {
+            let count = (places.end - from).min(56);
+            let mut ones = bits(self.bytes, from, count as u32);
+            while ones != 0 {
+                found(from + ones.trailing_zeros() as usize);
+                ones &= ones - 1;
+            }
+            from += count;
+        }
+    }
+
     fn extend(&self, out: &mut Vec<u32>, from: usize, count: usize) {
         match self.width {
             8 => out.extend(self.bytes[from..from + count].iter().map(|&byte| u32::from(byte))),
