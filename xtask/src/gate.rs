@@ -18,12 +18,20 @@ struct Ceiling {
 }
 
 /// As measured when last changed. To be lowered by whoever makes it faster, and raised only with a reason.
-const CEILINGS: [Ceiling; 1] = [Ceiling {
-    package: "laneway-storage",
-    bench: "ingest",
-    what: "decode and columns",
-    instructions_per_span: 3755.0,
-}];
+const CEILINGS: [Ceiling; 2] = [
+    Ceiling {
+        package: "laneway-storage",
+        bench: "ingest",
+        what: "decode and columns",
+        instructions_per_span: 3755.0,
+    },
+    Ceiling {
+        package: "laneway-storage",
+        bench: "figures",
+        what: "rates, errors, durations and edges",
+        instructions_per_span: 3060.0,
+    },
+];
 
 /// How far above its ceiling a figure may be: another compiler and another C library differ by that much.
 const TOLERANCE: f64 = 0.05;

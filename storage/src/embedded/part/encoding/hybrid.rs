@@ -124,7 +124,11 @@ impl Packed<'_> {
     }
 
     /// Calls `found` with the places within a range at which a number, of one bit each, is 1.
-    pub(in super::super) fn for_each_one(&self, places: std::ops::Range<usize>, mut found: impl FnMut(usize)) {
+    pub(in super::super) fn for_each_one(
+        &self,
+        places: std::ops::Range<usize>,
+        mut found: impl FnMut(usize),
+    ) {
         // Most columns have few values: whole words without any are passed over.
         let mut from = places.start;
         while from < places.end {
