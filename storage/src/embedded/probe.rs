@@ -35,6 +35,14 @@ impl OpenSegment {
         part::order(self.0.columns())
     }
 
+    /// Writes its rows as a part, without figures, into an empty directory. `order` is that of [`order`](Self::order).
+    ///
+    /// # Errors
+    /// When the directory cannot be written.
+    pub fn write_part(&self, order: &[u32], dir: &Path) -> std::io::Result<()> {
+        part::write(&Disk::default(), self.0.columns(), order, dir)
+    }
+
     /// Bytes of memory that it takes.
     pub fn memory_bytes(&self) -> usize {
         self.0.memory_bytes()
