@@ -14,6 +14,7 @@
 
 mod admission;
 mod batch;
+mod by_id;
 mod cells;
 mod contribution;
 mod derive;

@@ -3,6 +3,7 @@
 //! The rules for spans of different services that meet are those of openzipkin's `DependencyLinker`: halves of a call may share one span id,
 //! local spans between two calls are passed over, and what is missing is taken from what the other half says of it.
 
+use super::by_id::ById;
 use super::contribution::{Contribution, End, Hop};
 use super::key::{Outcome, Provenance, Verdict};
 use super::role::{KnownSpan, RoleId};
@@ -12,7 +13,7 @@ use crate::model::SpanKind;
 /// Derives contributions, trace after trace, in the same memory.
 #[derive(Debug, Default)]
 pub struct Deriver {
-    by_id: Vec<(u64, u32)>,
+    by_id: ById,
     kin: Vec<Kin>,
     path: Vec<u32>,
 }
@@ -42,9 +43,7 @@ impl Deriver {
     /// What each span contributes, given that these are all known spans of its trace. They must be ordered by start and span id, each once.
     pub fn derive(&mut self, spans: &[KnownSpan], roles: &Roles, contributions: &mut Vec<Contribution>) {
         contributions.clear();
-        self.by_id.clear();
-        self.by_id.extend(spans.iter().map(|span| span.span_id).zip(0..));
-        self.by_id.sort_unstable();
+        self.by_id.index(spans);
         self.kin.clear();
         let mut family =
             Family { spans, roles, by_id: &self.by_id, kin: &mut self.kin, path: &mut self.path };
@@ -69,7 +68,7 @@ pub fn derive(spans: &[KnownSpan], roles: &Roles) -> Vec<Contribution> {
 struct Family<'a> {
     spans: &'a [KnownSpan],
     roles: &'a Roles,
-    by_id: &'a [(u64, u32)],
+    by_id: &'a ById,
     kin: &'a mut Vec<Kin>,
     path: &'a mut Vec<u32>,
 }
@@ -92,9 +91,9 @@ impl<'a> Family<'a> {
     }
 
     fn find_parents(&mut self) {
-        let share_ids = self.by_id.windows(2).any(|pair| pair[0].0 == pair[1].0);
         for span in 0..self.spans.len() {
-            let parent = if share_ids { self.parent_among_halves(span) } else { self.only_parent(span) };
+            let parent =
+                if self.by_id.are_shared() { self.parent_among_halves(span) } else { self.only_parent(span) };
             let lane = self.marks(span).lane;
             self.kin.push(Kin { parent, answer: Answer::Unknown, lane, entered: None });
         }
@@ -106,21 +105,11 @@ impl<'a> Family<'a> {
         if id == 0 || id == self.spans[span].span_id {
             return None;
         }
-        // Most spans follow their parents closely.
-        let near = &self.spans[span.saturating_sub(4)..span];
-        if let Some(back) = near.iter().rev().position(|other| other.span_id == id) {
-            return Some((span - 1 - back) as u32);
-        }
-        let place = self.by_id.binary_search_by_key(&id, |&(other, _)| other).ok()?;
-        Some(self.by_id[place].1)
+        self.by_id.first(self.spans, id)
     }
 
     fn parent_among_halves(&self, span: usize) -> Option<u32> {
-        let of_id = |id: u64| {
-            let first = self.by_id.partition_point(|&(other, _)| other < id);
-            let same = self.by_id[first..].iter().take_while(move |&&(other, _)| other == id);
-            same.map(|&(_, other)| other).filter(move |&other| other as usize != span)
-        };
+        let of_id = |id| self.by_id.all(self.spans, id).filter(move |&other| other as usize != span);
         let marks = self.marks(span);
         // Of a call whose halves share an id, the serving half belongs to the calling half.
         let is_half = |&other: &u32| marks.is_served() && self.marks(other as usize).is_call();
