@@ -138,6 +138,19 @@ impl Context {
         Self { span: Some(span), request }
     }
 
+    /// Becomes that of a child of a span that was opened in this process, in that span's context: such a request is not that of
+    /// an entry only. What it was before has [forgotten its request](Self::forget_request).
+    #[inline(always)]
+    pub(crate) fn become_child(&mut self, within: &Self, span_id: SpanId) {
+        debug_assert!(self.request.is_none());
+        // There is nothing to drop, and that needs no look.
+        std::mem::forget(std::mem::replace(&mut self.request, within.request.clone()));
+        self.span = within.span;
+        if let Some(span) = &mut self.span {
+            span.span_id = span_id;
+        }
+    }
+
     /// The same request as a new trace: the lane and the baggage stay, the tracestate goes with the trace.
     pub(crate) fn without_trace(&self) -> Self {
         let carried = Carried { baggage: self.baggage().to_owned(), ..Carried::default() };

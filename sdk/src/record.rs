@@ -14,6 +14,8 @@ pub(crate) mod default;
 mod depot;
 mod draft;
 mod event;
+mod head;
+mod kind;
 mod limits;
 mod local;
 mod origins;
@@ -42,19 +44,19 @@ use depot::Depot;
 use origins::Origins;
 use orphans::Orphans;
 
-pub(crate) use attributes::Key;
-pub use attributes::StaticKey;
+pub use attributes::{Attributes, StaticKey};
 pub(crate) use clock::Clock;
 pub use default::DefaultScope;
 pub(crate) use draft::{Draft, Keys};
 pub(crate) use event::Event;
+pub use kind::SpanKind;
+pub(crate) use kind::StatusCode;
 pub(crate) use limits::{Limits, truncate};
 pub(crate) use local::Local;
 pub(crate) use origins::Origin;
 pub(crate) use request::{BASELINE_FIELDS, RequestFields};
 pub(crate) use segment::{Extent, Segment, Writer};
-pub use span::SpanKind;
-pub(crate) use span::{Recording, StatusCode};
+pub(crate) use span::Recording;
 pub use value::Value;
 
 /// Recordings that no thread has at hand, at most.
@@ -110,14 +112,27 @@ impl Core {
     /// Opens a span in what is current.
     #[inline(always)]
     fn open_on(self: &Arc<Self>, Thread { stack, local }: &mut Thread, name: &'static str) -> Opened {
-        match stack.innermost() {
-            Some(Place::Shared(context)) if !context.is_sampled() && self.sampler.is_parent_based() => {
-                Opened::Shared(context.clone())
+        // Where nothing is to be decided: below a span that is recorded, and below one that is not.
+        if self.sampler.is_parent_based() {
+            match stack.innermost() {
+                Some(Place::Recorded(parent)) => return self.open_child(local, parent.context(), name),
+                Some(Place::Shared(context)) if !context.is_sampled() => {
+                    return Opened::Shared(context.clone());
+                }
+                _ => {}
             }
-            Some(Place::Recorded(recording)) => self.open_with(local, recording.context(), name),
-            Some(innermost) => self.open_unasked(local, innermost.context(), name),
-            None => self.open_unasked(local, &Context::EMPTY, name),
         }
+        self.open_unasked(local, stack.current(), name)
+    }
+
+    /// Opens a child of a span of this process that is recorded, as it is itself.
+    #[inline(always)]
+    fn open_child(self: &Arc<Self>, local: &mut Local, parent: &Context, name: &'static str) -> Opened {
+        let span_id = local.span_id();
+        let outlet = local.outlet(self);
+        let mut recording = outlet.recording();
+        recording.begin_child(outlet, span_id, parent, name);
+        Opened::Recorded(recording)
     }
 
     /// Opens a span in a context that nobody chose: when it is that of no trace, perhaps one was lost.
@@ -139,12 +154,8 @@ impl Core {
     #[inline(never)]
     fn open_with(self: &Arc<Self>, local: &mut Local, parent: &Context, name: &'static str) -> Opened {
         match parent.span() {
-            // Most spans: nothing is to be decided.
             Some(span) if !span.remote && span.flags.is_sampled() && self.sampler.is_parent_based() => {
-                let span_id = local.span_id();
-                let mut recording = local.outlet(self).recording();
-                recording.begin_child(self.clock.now(), span_id, span, parent, name);
-                Opened::Recorded(recording)
+                self.open_child(local, parent, name)
             }
             _ => self.open_entry(local, parent, name),
         }
@@ -172,7 +183,7 @@ impl Core {
             _ => outlet.origin(name),
         };
         let mut recording = outlet.recording();
-        recording.begin_entry(self.clock.now(), span, parent, name);
+        recording.begin_entry(outlet, span, parent, name);
         Opened::Recorded(recording)
     }
 }
@@ -197,7 +208,7 @@ pub(crate) fn finish(recording: Box<Recording>) {
 fn finish_without_thread(mut recording: Box<Recording>) {
     if let Some(core) = recording.core().upgrade() {
         recording.end(core.clock.unix_ns_since(recording.start()));
-        core.queue.push(recording.encoded());
+        core.queue.push(&recording.encoded());
     }
 }
 

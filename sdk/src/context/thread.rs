@@ -201,10 +201,35 @@ impl Stack {
     /// Enters with a key of its own.
     #[inline]
     pub(crate) fn enter(&mut self, place: Place) -> GuardKey {
-        let key = GuardKey(self.next_guard);
-        self.next_guard = self.next_guard.saturating_add(1);
+        let key = self.next_key();
         self.entries.push(Entry { key: key.into(), place });
         key
+    }
+
+    #[inline]
+    fn next_key(&mut self) -> GuardKey {
+        let key = GuardKey(self.next_guard);
+        // Odd numbers only: none is zero, and that needs no look.
+        self.next_guard = NonZeroU64::MIN | self.next_guard.get().wrapping_add(2);
+        key
+    }
+
+    /// Enters a span with its recording.
+    #[inline(always)]
+    pub(crate) fn enter_recorded(&mut self, recording: Box<Recording>) -> GuardKey {
+        if self.entries.len() == self.entries.capacity() {
+            return self.enter_growing(recording);
+        }
+        // Now that it fits it is written where it belongs, and not moved there.
+        let key = self.next_key();
+        self.entries.push(Entry { key: key.into(), place: Place::Recorded(recording) });
+        key
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn enter_growing(&mut self, recording: Box<Recording>) -> GuardKey {
+        self.enter(Place::Recorded(recording))
     }
 
     #[inline]
@@ -234,8 +259,10 @@ impl Stack {
 
     /// Leaves an entry that is recorded there and was entered last; else `None`, and nothing is left.
     #[inline]
-    pub(crate) fn leave_recorded(&mut self, key: Key) -> Option<Box<Recording>> {
-        let is_wanted = |last: &mut Entry| last.key == key && matches!(last.place, Place::Recorded(_));
+    pub(crate) fn leave_recorded(&mut self, GuardKey(id): GuardKey) -> Option<Box<Recording>> {
+        // Only guards' entries are recorded there.
+        let is_wanted =
+            |last: &mut Entry| last.key.id == id.get() && matches!(last.place, Place::Recorded(_));
         match self.entries.pop_if(is_wanted)?.place {
             Place::Recorded(recording) => Some(recording),
             _ => None,

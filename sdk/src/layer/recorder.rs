@@ -51,6 +51,7 @@ impl Recorder {
         };
         if let Some(recording) = opened.recording_mut() {
             recording.set_location(metadata);
+            recording.describe(metadata.name(), ());
             // A callsite whose fields have a name twice is so rare that it is not looked for here: the later one stays.
             let keys = if has_distinct_fields(metadata) { Keys::Distinct } else { Keys::Any };
             let mut fields = SpanFields { draft: recording.draft_mut(), keys, limits: &self.core.limits };

@@ -4,6 +4,7 @@ use laneway_proto::otlp::field::{any_value, key_value};
 use laneway_proto::otlp::wire::{self, WireType, varint_len};
 
 use super::room::Room;
+use super::span::ATTRIBUTE;
 use super::value::{Value, key, len_delimited, len_field, varint};
 
 /// Name of an attribute, as `KeyValue` has it on the wire: encoded when the program was compiled, or now.
@@ -44,6 +45,7 @@ impl Key for &str {
 pub struct StaticKey<const N: usize> {
     name: &'static str,
     encoded: [u8; N],
+    is_lane: bool,
 }
 
 impl<const N: usize> StaticKey<N> {
@@ -59,7 +61,7 @@ impl<const N: usize> StaticKey<N> {
             encoded[i + 2] = name.as_bytes()[i];
             i += 1;
         }
-        Self { name, encoded }
+        Self { name, encoded, is_lane: matches!(name.as_bytes(), b"lane") }
     }
 }
 
@@ -78,6 +80,125 @@ impl<const N: usize> Key for &StaticKey<N> {
     fn put(&self, room: &mut Room<'_>, tag: u8, len: u8) {
         room.put(&[tag, len]);
         room.put(&self.encoded);
+    }
+}
+
+/// What a name, a key or a text has at most, so that its length has one byte.
+pub(super) const MAX_SHORT: usize = 0x7f;
+/// Attributes that are written together, each with a key of its own: room is made once for all of them.
+#[doc(hidden)]
+pub trait Attributes {
+    /// How many there are.
+    const COUNT: usize;
+
+    /// Whether each of them is written with lengths of one byte, and none is to be dropped.
+    fn are_short(&self) -> bool;
+
+    /// Their encoded length, when they are short.
+    fn short_len(&self) -> usize;
+
+    /// Writes them, when they are short.
+    ///
+    /// # Safety
+    /// They are short, and there is room for [`short_len`](Self::short_len) bytes.
+    #[allow(unsafe_code)]
+    unsafe fn put(&self, room: &mut Room<'_>);
+
+    /// Hands out one after the other, whatever they are.
+    fn for_each(self, set: &mut dyn FnMut(&'static str, Value<'_>));
+}
+
+#[allow(unsafe_code)]
+impl Attributes for () {
+    const COUNT: usize = 0;
+
+    #[inline(always)]
+    fn are_short(&self) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn short_len(&self) -> usize {
+        0
+    }
+
+    #[inline(always)]
+    unsafe fn put(&self, _: &mut Room<'_>) {}
+
+    fn for_each(self, _: &mut dyn FnMut(&'static str, Value<'_>)) {}
+}
+
+#[allow(unsafe_code)]
+impl<const N: usize, Rest: Attributes> Attributes for ((&'static StaticKey<N>, Value<'_>), Rest) {
+    const COUNT: usize = 1 + Rest::COUNT;
+
+    #[inline(always)]
+    fn are_short(&self) -> bool {
+        let ((key, value), rest) = self;
+        // The lane of a span is that of its context.
+        N < 0x80 - 12
+            && !key.is_lane
+            && match *value {
+                Value::Str(text) => text.len() < 0x80 - 4 - N,
+                Value::Int(0..0x80) | Value::Uint(0..0x80) | Value::Bool(_) | Value::Double(_) => true,
+                _ => false,
+            }
+            && rest.are_short()
+    }
+
+    #[inline(always)]
+    fn short_len(&self) -> usize {
+        let ((_, value), rest) = self;
+        let value_len = match value {
+            Value::Str(text) => 2 + text.len(),
+            Value::Double(_) => 9,
+            _ => 2,
+        };
+        2 + N + 2 + value_len + rest.short_len()
+    }
+
+    #[inline(always)]
+    unsafe fn put(&self, room: &mut Room<'_>) {
+        let ((key, value), rest) = self;
+        let head = |value_len: u8| [ATTRIBUTE, N as u8 + 2 + value_len];
+        // SAFETY: the pieces of each value add up to what `short_len` counted for it, of which there is room.
+        unsafe {
+            match *value {
+                Value::Str(text) => {
+                    let len = text.len() as u8;
+                    room.put_unchecked(&head(2 + len));
+                    room.put_unchecked(&key.encoded);
+                    room.put_unchecked(&[VALUE, 2 + len, STRING, len]);
+                    room.put_unchecked(text.as_bytes());
+                }
+                Value::Double(value) => {
+                    room.put_unchecked(&head(9));
+                    room.put_unchecked(&key.encoded);
+                    room.put_unchecked(&[VALUE, 9, DOUBLE]);
+                    room.put_unchecked(&value.to_bits().to_le_bytes());
+                }
+                _ => {
+                    let (tag, byte) = match *value {
+                        Value::Bool(value) => (BOOL, u8::from(value)),
+                        Value::Int(value) => (INT, value as u8),
+                        Value::Uint(value) => (INT, value as u8),
+                        // Not short.
+                        _ => return,
+                    };
+                    room.put_unchecked(&head(2));
+                    room.put_unchecked(&key.encoded);
+                    room.put_unchecked(&[VALUE, 2, tag, byte]);
+                }
+            }
+            rest.put(room);
+        }
+    }
+
+    #[inline(always)]
+    fn for_each(self, set: &mut dyn FnMut(&'static str, Value<'_>)) {
+        let ((key, value), rest) = self;
+        set(key.name, value);
+        rest.for_each(set);
     }
 }
 
@@ -112,6 +233,8 @@ pub(super) fn push(buf: &mut Vec<u8>, tag: u8, name: impl Key, value: Value<'_>,
 const NAME: u8 = key(key_value::KEY, WireType::Len);
 const VALUE: u8 = key(key_value::VALUE, WireType::Len);
 const STRING: u8 = key(any_value::STRING_VALUE, WireType::Len);
+const DOUBLE: u8 = key(any_value::DOUBLE_VALUE, WireType::Fixed64);
+const BOOL: u8 = key(any_value::BOOL_VALUE, WireType::Varint);
 const INT: u8 = key(any_value::INT_VALUE, WireType::Varint);
 
 #[inline(never)]

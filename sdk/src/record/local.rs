@@ -9,6 +9,7 @@ use rand::Rng;
 use rand::rngs::SmallRng;
 
 use super::Core;
+use super::clock::{Moment, Watch};
 use super::draft::{Draft, KEPT_BYTES};
 use super::origins::{Origin, RecentOrigins};
 use super::span::Recording;
@@ -43,6 +44,7 @@ pub(crate) struct Local {
 pub(super) struct Outlet {
     core: Arc<Core>,
     sender: Sender,
+    watch: Watch,
     origins: RecentOrigins,
     #[allow(
         clippy::vec_box,
@@ -167,6 +169,7 @@ impl Local {
         self.outlets.push(Outlet {
             core: core.clone(),
             sender,
+            watch: Watch::default(),
             origins: RecentOrigins::default(),
             stock: Vec::new(),
         });
@@ -194,6 +197,12 @@ impl Outlet {
         self.stock.pop().unwrap_or_else(|| self.restock())
     }
 
+    /// Writes down what time it is.
+    #[inline(always)]
+    pub(super) fn read_clock(&mut self, moment: &mut Moment) {
+        self.core.clock.read(&mut self.watch, moment);
+    }
+
     /// What calls from this operation are told to come from.
     #[inline]
     pub(super) fn origin(&mut self, operation: &str) -> Option<&'static Origin> {
@@ -208,13 +217,29 @@ impl Outlet {
 
     #[inline(always)]
     fn finish(&mut self, mut recording: Box<Recording>) {
-        recording.end(self.core.clock.unix_ns_since(recording.start()));
-        self.sender.send(recording.encoded());
-        recording.reset();
+        let end_unix_ns = self.core.clock.unix_ns_since(recording.start());
+        let is_sent = recording.is_plain()
+            && recording
+                .end_plain(end_unix_ns)
+                .is_some_and(|(head, pieces)| self.sender.try_send(head, pieces));
+        if is_sent {
+            recording.reset_plain();
+        } else {
+            self.finish_slowly(&mut recording, end_unix_ns);
+        }
         self.stock.push(recording);
         if self.stock.len() > MAX_STOCK {
             self.core.depot.give(&mut self.stock, HALF_STOCK);
         }
+    }
+
+    #[inline(never)]
+    fn finish_slowly(&mut self, recording: &mut Recording, end_unix_ns: u64) {
+        let is_sent = recording.end(end_unix_ns).is_some_and(|pieces| self.sender.send_pieces(pieces));
+        if !is_sent {
+            self.sender.send(&recording.encoded());
+        }
+        recording.reset();
     }
 }
 

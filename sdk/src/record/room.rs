@@ -7,7 +7,8 @@ mod tests;
 ///
 /// An attribute is written in half a dozen pieces of a few bytes. Appended to the vector each would ask anew whether the vector
 /// must grow, which costs more than the bytes.
-pub(crate) struct Room<'a> {
+#[derive(Debug)]
+pub struct Room<'a> {
     buf: &'a mut Vec<u8>,
     /// Where the next byte goes.
     at: *mut u8,
@@ -46,10 +47,20 @@ impl<'a> Room<'a> {
         self.left -= bytes.len();
     }
 
-    /// Ends it; how long the buffer is now.
+    /// Writes what comes next, where the lengths of all pieces were added up when room was made.
+    ///
+    /// # Safety
+    /// There is room for the bytes.
     #[inline(always)]
-    pub(super) fn end(self) -> usize {
-        self.len - self.left
+    #[allow(unsafe_code)]
+    pub(super) unsafe fn put_unchecked(&mut self, bytes: &[u8]) {
+        debug_assert!(bytes.len() <= self.left, "more is written than was reserved");
+        // SAFETY: as in `put`, and that it fits is what the caller promises.
+        unsafe {
+            copy(bytes, self.at);
+            self.at = self.at.add(bytes.len());
+        }
+        self.left = self.left.wrapping_sub(bytes.len());
     }
 }
 
@@ -62,14 +73,14 @@ impl Drop for Room<'_> {
     }
 }
 
-/// Copies bytes. Nearly all texts have at most 64: those are copied here, in two moves that may overlap, for less than what a call
+/// Copies bytes. Nearly all have at most 128: those are copied here, in two moves that may overlap, for less than what a call
 /// of `memcpy` costs.
 ///
 /// # Safety
 /// `to` has room for the bytes, which are not there.
 #[inline(always)]
 #[allow(unsafe_code)]
-unsafe fn copy(bytes: &[u8], to: *mut u8) {
+pub(super) unsafe fn copy(bytes: &[u8], to: *mut u8) {
     /// Copies the first and the last `N` bytes.
     ///
     /// # Safety
@@ -90,6 +101,8 @@ unsafe fn copy(bytes: &[u8], to: *mut u8) {
                 ends::<16>(from, to, len);
             } else if len <= 64 {
                 ends::<32>(from, to, len);
+            } else if len <= 128 {
+                ends::<64>(from, to, len);
             } else {
                 std::ptr::copy_nonoverlapping(from, to, len);
             }

@@ -71,7 +71,7 @@ fn push_shared(context: Arc<Context>) -> Option<GuardKey> {
 
 #[inline(never)]
 fn push_recorded(recording: Box<Recording>) -> Option<GuardKey> {
-    thread::with(|thread| thread.stack.enter(Place::Recorded(recording)))
+    thread::with(|thread| thread.stack.enter_recorded(recording))
 }
 
 impl EnteredSpan {
@@ -95,7 +95,7 @@ impl Drop for EnteredSpan {
 impl EnteredSpan {
     #[inline(never)]
     fn leave(key: GuardKey) {
-        thread::with(|Thread { stack, local }| match stack.leave_recorded(key.into()) {
+        thread::with(|Thread { stack, local }| match stack.leave_recorded(key) {
             Some(recording) => local.finish(recording),
             None => leave(stack, local, key),
         });
