@@ -38,12 +38,14 @@ use tracing::dispatcher::WeakDispatch;
 use crate::context::thread::{self, Opened, Place, Thread};
 use crate::context::{Context, SpanContext, TraceFlags};
 use crate::exporter::Queue;
+use crate::layer::table::Table;
 use crate::propagation::Identity;
 use crate::sampler::{Sampler, SamplerHandle};
 use depot::Depot;
 use origins::Origins;
 use orphans::Orphans;
 
+pub(crate) use attributes::PaddedKey;
 pub use attributes::{Attributes, StaticKey};
 pub(crate) use clock::Clock;
 pub use default::DefaultScope;
@@ -72,6 +74,8 @@ pub(crate) struct Core {
     /// Whom the exporter tells of its troubles: the subscriber that this SDK is part of.
     pub(crate) dispatch: OnceLock<WeakDispatch>,
     pub(crate) orphans: Orphans,
+    /// The open spans of `tracing`.
+    pub(crate) spans: Table,
     origins: Origins,
     depot: Depot<Box<Recording>>,
 }
@@ -92,6 +96,7 @@ impl Core {
             clock: Clock::new(),
             dispatch: OnceLock::new(),
             orphans: Orphans::default(),
+            spans: Table::new(),
             origins: Origins::new(identity),
             depot: Depot::with_capacity(MAX_DEPOT),
         }
@@ -103,15 +108,10 @@ impl Core {
         opened.unwrap_or_else(|| Opened::carrier(parent))
     }
 
-    /// Opens a span in what is current on this thread.
-    pub(crate) fn open_here(self: &Arc<Self>, name: &'static str) -> Opened {
-        let opened = thread::with(|thread| self.open_on(thread, name));
-        opened.unwrap_or(Opened::Nothing)
-    }
-
     /// Opens a span in what is current.
     #[inline(always)]
-    fn open_on(self: &Arc<Self>, Thread { stack, local }: &mut Thread, name: &'static str) -> Opened {
+    fn open_on(self: &Arc<Self>, thread: &mut Thread, name: &'static str) -> Opened {
+        let Thread { stack, local } = thread;
         // Where nothing is to be decided: below a span that is recorded, and below one that is not.
         if self.sampler.is_parent_based() {
             match stack.innermost() {
@@ -122,7 +122,51 @@ impl Core {
                 _ => {}
             }
         }
-        self.open_unasked(local, stack.current(), name)
+        self.open_in_current(thread, name)
+    }
+
+    /// [`open_on`](Self::open_on), where a `tracing` span of this SDK is expected to be the innermost.
+    #[inline(always)]
+    pub(crate) fn open_traced(self: &Arc<Self>, thread: &mut Thread, name: &'static str) -> Opened {
+        let Thread { stack, local } = thread;
+        if let Some(id) = stack.innermost_traced(self.address())
+            && self.sampler.is_parent_based()
+        {
+            let mut spans = self.spans.lock(id);
+            match spans.get_mut(id).map(|span| &span.opened) {
+                Some(Opened::Recorded(parent)) => return self.open_child(local, parent.context(), name),
+                Some(Opened::Shared(context)) if !context.is_sampled() => {
+                    return Opened::Shared(context.clone());
+                }
+                _ => {}
+            }
+        }
+        self.open_elsewhere(thread, name)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn open_elsewhere(self: &Arc<Self>, thread: &mut Thread, name: &'static str) -> Opened {
+        self.open_on(thread, name)
+    }
+
+    #[inline(never)]
+    fn open_in_current(self: &Arc<Self>, thread: &mut Thread, name: &'static str) -> Opened {
+        let Thread { stack, local } = thread;
+        match stack.innermost() {
+            Some(Place::Plain(context)) => self.open_unasked(local, context, name),
+            None => self.open_unasked(local, &Context::EMPTY, name),
+            _ => {
+                let current = thread.current();
+                self.open_unasked(&mut thread.local, &current, name)
+            }
+        }
+    }
+
+    /// What tells it from other SDKs.
+    #[inline]
+    pub(crate) fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
     }
 
     /// Opens a child of a span of this process that is recorded, as it is itself.
@@ -194,12 +238,11 @@ fn origin(core: &Arc<Core>, operation: &str) -> Option<&'static Origin> {
 }
 
 /// Ends a span now, on whichever thread.
-#[inline]
+#[inline(never)]
 pub(crate) fn finish(recording: Box<Recording>) {
-    // Left in place only when the closure was not called: the thread is being torn down.
-    let mut recording = Some(recording);
-    thread::with(|thread| recording.take().map(|recording| thread.local.finish(recording)));
-    if let Some(recording) = recording {
+    if thread::is_there() {
+        thread::with(|thread| thread.local.finish(recording));
+    } else {
         finish_without_thread(recording);
     }
 }

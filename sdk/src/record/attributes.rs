@@ -1,6 +1,6 @@
 //! Attributes of a message under construction: encoded where they will be sent from, each key once.
 
-use laneway_proto::otlp::field::{any_value, key_value};
+use laneway_proto::otlp::field::{self, any_value, key_value};
 use laneway_proto::otlp::wire::{self, WireType, varint_len};
 
 use super::room::Room;
@@ -168,7 +168,7 @@ impl<const N: usize, Rest: Attributes> Attributes for ((&'static StaticKey<N>, V
                     let len = text.len() as u8;
                     room.put_unchecked(&head(2 + len));
                     room.put_unchecked(&key.encoded);
-                    room.put_unchecked(&[VALUE, 2 + len, STRING, len]);
+                    room.put_unchecked(&text_head(len));
                     room.put_unchecked(text.as_bytes());
                 }
                 Value::Double(value) => {
@@ -200,6 +200,86 @@ impl<const N: usize, Rest: Attributes> Attributes for ((&'static StaticKey<N>, V
         set(key.name, value);
         rest.for_each(set);
     }
+}
+
+/// What a short text begins with as a value: `[VALUE, 2 + len, STRING, len]`, by one multiplication.
+#[inline(always)]
+const fn text_head(len: u8) -> [u8; 4] {
+    (u32::from_le_bytes([VALUE, 2, STRING, 0]) + len as u32 * 0x0100_0100).to_le_bytes()
+}
+
+/// The name of an attribute, encoded at run time once for many spans. It is copied whole, whatever its length.
+pub(crate) struct PaddedKey([u8; PaddedKey::LEN]);
+
+impl PaddedKey {
+    const LEN: usize = 32;
+
+    /// Length of the encoded field.
+    #[inline(always)]
+    fn len(&self) -> u8 {
+        self.0[1] + 2
+    }
+
+    /// `None` for a name of more than 30 bytes.
+    pub(crate) fn new(name: &str) -> Option<Self> {
+        Self::of_field(NAME, name)
+    }
+
+    /// The same of the name of a span.
+    pub(crate) fn of_span(name: &str) -> Option<Self> {
+        Self::of_field(key(field::span::NAME, WireType::Len), name)
+    }
+
+    fn of_field(tag: u8, name: &str) -> Option<Self> {
+        let mut encoded = [0; Self::LEN];
+        let len = u8::try_from(name.len()).ok()?;
+        encoded[..2].copy_from_slice(&[tag, len]);
+        encoded.get_mut(2..2 + name.len())?.copy_from_slice(name.as_bytes());
+        Some(Self(encoded))
+    }
+}
+
+/// Appends the name of a span.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub(super) fn push_name(buf: &mut Vec<u8>, name: &PaddedKey) {
+    let mut room = Room::reserve(buf, PaddedKey::LEN);
+    // SAFETY: room was made for what is copied, and a name is no longer.
+    unsafe { room.put_padded(&name.0, usize::from(name.len())) }
+}
+
+/// Appends an attribute with a short text; false, and nothing is written, when it is not short or the buffer must grow. So the
+/// function calls nothing, and keeps no registers for that.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub(super) fn push_short_text(buf: &mut Vec<u8>, key: &PaddedKey, text: &str) -> bool {
+    if text.len() > MAX_SHORT - 4 - PaddedKey::LEN {
+        return false;
+    }
+    let len = text.len() as u8;
+    let Some(mut room) = Room::at_hand(buf, 2 + PaddedKey::LEN + 4 + text.len()) else { return false };
+    // SAFETY: the pieces are no longer than what room was made for; a key is no longer than what is copied of it.
+    unsafe {
+        room.put_unchecked(&[ATTRIBUTE, key.len() + 4 + len]);
+        room.put_padded(&key.0, usize::from(key.len()));
+        room.put_unchecked(&text_head(len));
+        room.put_unchecked(text.as_bytes());
+    }
+    true
+}
+
+/// Appends an attribute with a value of one byte: an integer below 128, or a truth value. False when the buffer must grow.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub(super) fn push_byte(buf: &mut Vec<u8>, key: &PaddedKey, tag: u8, value: u8) -> bool {
+    let Some(mut room) = Room::at_hand(buf, 2 + PaddedKey::LEN + 4) else { return false };
+    // SAFETY: as above.
+    unsafe {
+        room.put_unchecked(&[ATTRIBUTE, key.len() + 4]);
+        room.put_padded(&key.0, usize::from(key.len()));
+        room.put_unchecked(&[VALUE, 2, tag, value]);
+    }
+    true
 }
 
 /// Appends an attribute; `tag` is the key of the field that the surrounding message keeps its attributes in.
@@ -234,8 +314,8 @@ const NAME: u8 = key(key_value::KEY, WireType::Len);
 const VALUE: u8 = key(key_value::VALUE, WireType::Len);
 const STRING: u8 = key(any_value::STRING_VALUE, WireType::Len);
 const DOUBLE: u8 = key(any_value::DOUBLE_VALUE, WireType::Fixed64);
-const BOOL: u8 = key(any_value::BOOL_VALUE, WireType::Varint);
-const INT: u8 = key(any_value::INT_VALUE, WireType::Varint);
+pub(super) const BOOL: u8 = key(any_value::BOOL_VALUE, WireType::Varint);
+pub(super) const INT: u8 = key(any_value::INT_VALUE, WireType::Varint);
 
 #[inline(never)]
 fn push_text(buf: &mut Vec<u8>, tag: u8, name: &str, text: &str, max_bytes: usize) {

@@ -3,7 +3,7 @@
 use laneway_proto::Lane;
 use laneway_proto::otlp::field;
 
-use super::attributes::{self, Fields, Key};
+use super::attributes::{self, Fields, Key, PaddedKey};
 use super::kind::{SpanKind, StatusCode};
 use super::limits::{Limits, truncate};
 use super::value::{Value, len_delimited, len_field};
@@ -78,6 +78,13 @@ impl Count {
             self.drop_one();
             false
         }
+    }
+
+    /// Counts one more, which is within the limit.
+    #[inline]
+    fn add(&mut self) -> bool {
+        self.kept += 1;
+        true
     }
 
     pub(super) fn drop_one(&mut self) {
@@ -169,6 +176,34 @@ impl Draft {
             self.pending.add(Pending::TOUCHED);
         }
         removed
+    }
+
+    /// Writes the name of a span, behind what is there already.
+    #[inline(always)]
+    pub(super) fn add_name(&mut self, name: &PaddedKey) {
+        attributes::push_name(&mut self.buf, name);
+        self.fields_at = self.buf.len();
+    }
+
+    /// Adds an attribute with a short text; false, and nothing is added, when it is not short or memory is to be had first. The
+    /// caller has looked at the limits, and at the names.
+    #[inline(always)]
+    pub(crate) fn add_short_text(&mut self, key: &PaddedKey, text: &str) -> bool {
+        attributes::push_short_text(&mut self.buf, key, text) && self.attributes.add()
+    }
+
+    /// Adds an attribute that is an integer below 128; otherwise as above.
+    #[inline(always)]
+    pub(crate) fn add_short_int(&mut self, key: &PaddedKey, value: u64) -> bool {
+        value < 0x80
+            && attributes::push_byte(&mut self.buf, key, attributes::INT, value as u8)
+            && self.attributes.add()
+    }
+
+    /// Adds an attribute that is a truth value; otherwise as above.
+    #[inline(always)]
+    pub(crate) fn add_bool(&mut self, key: &PaddedKey, value: bool) -> bool {
+        attributes::push_byte(&mut self.buf, key, attributes::BOOL, u8::from(value)) && self.attributes.add()
     }
 
     /// Takes over what was collected apart, as if it had been recorded here.

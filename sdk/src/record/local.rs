@@ -102,8 +102,8 @@ impl Local {
         }
     }
 
-    #[inline]
     /// A number that no other span of the process has.
+    #[inline]
     pub(crate) fn next_span_number(&mut self) -> u64 {
         if self.numbers.0 == self.numbers.1 {
             self.reserve_numbers();
@@ -139,8 +139,18 @@ impl Local {
 
     /// Whether the first outlet is that of this core. Nearly always there is no other.
     #[inline(always)]
-    fn is_first(&self, core: usize) -> bool {
+    pub(crate) fn is_first(&self, core: usize) -> bool {
         self.outlets.first().is_some_and(|outlet| Arc::as_ptr(&outlet.core).addr() == core)
+    }
+
+    /// The SDK at this address, when this thread has used it.
+    pub(crate) fn core(&self, address: usize) -> Option<&Arc<Core>> {
+        self.outlets.iter().map(|outlet| &outlet.core).find(|core| core.address() == address)
+    }
+
+    /// Makes the SDK known to this thread.
+    pub(crate) fn learn(&mut self, core: &Arc<Core>) {
+        self.outlet(core);
     }
 
     /// Ends a span now and puts it on its way.
@@ -171,7 +181,7 @@ impl Local {
             sender,
             watch: Watch::default(),
             origins: RecentOrigins::default(),
-            stock: Vec::new(),
+            stock: Vec::with_capacity(MAX_STOCK),
         });
         self.outlets.len() - 1
     }
@@ -227,10 +237,20 @@ impl Outlet {
         } else {
             self.finish_slowly(&mut recording, end_unix_ns);
         }
+        if self.stock.len() == self.stock.capacity() {
+            self.make_room();
+        }
         self.stock.push(recording);
-        if self.stock.len() > MAX_STOCK {
+    }
+
+    /// For one more in the stock.
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self) {
+        if self.stock.len() >= MAX_STOCK {
             self.core.depot.give(&mut self.stock, HALF_STOCK);
         }
+        self.stock.reserve(1);
     }
 
     #[inline(never)]

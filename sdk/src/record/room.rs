@@ -30,6 +30,12 @@ impl<'a> Room<'a> {
         Self { buf, at, left: len, len: filled + len }
     }
 
+    /// The same, when there is room already: who cannot wait for memory asks another.
+    #[inline(always)]
+    pub(super) fn at_hand(buf: &'a mut Vec<u8>, len: usize) -> Option<Self> {
+        if buf.capacity() - buf.len() < len { None } else { Some(Self::reserve(buf, len)) }
+    }
+
     /// Writes what comes next.
     ///
     /// # Panics
@@ -64,12 +70,62 @@ impl<'a> Room<'a> {
     }
 }
 
+impl Room<'_> {
+    /// Writes all of the bytes, of which so many stay: what comes next is written over the rest.
+    ///
+    /// # Safety
+    /// There is room for all of the bytes, and no more of them stay than there are.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    pub(super) unsafe fn put_padded<const N: usize>(&mut self, bytes: &[u8; N], len: usize) {
+        debug_assert!(N <= self.left && len <= N, "more is written than was reserved");
+        // SAFETY: as in `put`, and that it fits is what the caller promises.
+        unsafe {
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.at, N);
+            self.at = self.at.add(len);
+        }
+        self.left = self.left.wrapping_sub(len);
+    }
+}
+
 impl Drop for Room<'_> {
     #[inline(always)]
     #[allow(unsafe_code)]
     fn drop(&mut self) {
         // SAFETY: everything before was there or has been written, and it is within the capacity.
         unsafe { self.buf.set_len(self.len - self.left) }
+    }
+}
+
+/// [`copy`] of what has mostly more than 64 bytes, and is not looked at for being shorter first.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub(super) unsafe fn copy_long(bytes: &[u8], to: *mut u8) {
+    let (from, len) = (bytes.as_ptr(), bytes.len());
+    // SAFETY: the caller promises the room, and the branch looks at the length.
+    unsafe {
+        if (64..=128).contains(&len) {
+            ends::<64>(from, to, len);
+        } else {
+            copy(bytes, to);
+        }
+    }
+}
+
+/// Copies the first and the last `N` bytes.
+///
+/// # Safety
+/// There are as many, and `to` has room for all of them.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn ends<const N: usize>(from: *const u8, to: *mut u8, len: usize) {
+    // SAFETY: both reads are within the bytes, both writes within the room, as the caller promises.
+    unsafe {
+        std::ptr::copy_nonoverlapping(from, to, N);
+        std::ptr::copy_nonoverlapping(from.add(len - N), to.add(len - N), N);
     }
 }
 
@@ -81,18 +137,6 @@ impl Drop for Room<'_> {
 #[inline(always)]
 #[allow(unsafe_code)]
 pub(super) unsafe fn copy(bytes: &[u8], to: *mut u8) {
-    /// Copies the first and the last `N` bytes.
-    ///
-    /// # Safety
-    /// As above, and there are as many.
-    #[inline(always)]
-    unsafe fn ends<const N: usize>(from: *const u8, to: *mut u8, len: usize) {
-        // SAFETY: both reads are within the bytes, both writes within the room, as the caller promises.
-        unsafe {
-            std::ptr::copy_nonoverlapping(from, to, N);
-            std::ptr::copy_nonoverlapping(from.add(len - N), to.add(len - N), N);
-        }
-    }
     let (from, len) = (bytes.as_ptr(), bytes.len());
     // SAFETY: the caller promises the room, and each branch looks at the length.
     unsafe {

@@ -7,7 +7,7 @@ use laneway_proto::otlp::field;
 use laneway_proto::otlp::wire::{self, WireType};
 
 use super::Core;
-use super::attributes::{Attributes, MAX_SHORT, push};
+use super::attributes::{Attributes, MAX_SHORT, PaddedKey, push};
 use super::clock::Moment;
 use super::draft::{Count, Draft, KEPT_BYTES, Keys, Pending};
 use super::head::{Head, flags};
@@ -114,10 +114,11 @@ impl Recording {
         outlet.read_clock(&mut self.start);
         self.name = name;
         self.draft.pending = Pending::NAME;
+        // Always: it is the context of a span.
         if let Some(parent) = within.span() {
             self.head.begin_child(parent, span_id, self.start.unix_ns);
+            self.context.become_child(within, parent, span_id);
         }
-        self.context.become_child(within, span_id);
     }
 
     /// Writes the name, which is that of its beginning, and the first attributes beside it.
@@ -143,9 +144,22 @@ impl Recording {
         draft.pending.remove(Pending::NAME);
     }
 
+    /// Whether so many attributes are within the limits, as long as they are short.
+    #[inline]
+    pub(crate) fn has_room_for_short(&self, attributes: usize) -> bool {
+        attributes <= self.short_attributes
+    }
+
     #[inline(never)]
     fn set_slowly(&mut self, key: &'static str, value: Value<'_>) {
         self.draft.set(key, value, Keys::Distinct, &self.limits);
+    }
+
+    /// [`describe`](Self::describe) with a name that is encoded already, and attributes that come later.
+    #[inline(always)]
+    pub(crate) fn describe_encoded(&mut self, name: &PaddedKey) {
+        self.draft.add_name(name);
+        self.draft.pending.remove(Pending::NAME);
     }
 
     /// Writes the name that it began with.
@@ -173,11 +187,12 @@ impl Recording {
     #[inline(always)]
     pub(super) fn end_plain(&mut self, end_unix_ns: u64) -> Option<(&[u8; Head::LEN], [&[u8]; 2])> {
         let Self { head, context, draft, .. } = self;
-        if draft.buf.len() > KEPT_BYTES {
+        let fields = context.span_fields();
+        let following = fields.len() + draft.buf.len();
+        if following > KEPT_BYTES {
             return None;
         }
-        let fields = context.span_fields();
-        let head = head.end_child(end_unix_ns, fields.len() + draft.buf.len())?;
+        let head = head.end_child(end_unix_ns, following)?;
         Some((head, [fields, &draft.buf]))
     }
 
@@ -222,6 +237,22 @@ impl Recording {
         }
     }
 
+    /// To be called when a `tracing` span has the fields that it begins with.
+    #[inline(always)]
+    pub(crate) fn settle_new(&mut self, metadata: &tracing::Metadata<'static>) {
+        if self.draft.pending.has(Pending::TOUCHED) {
+            self.settle_touched(metadata);
+        }
+    }
+
+    #[inline(never)]
+    fn settle_touched(&mut self, metadata: &tracing::Metadata<'static>) {
+        if self.is_orphan {
+            self.location = metadata.file().zip(metadata.line());
+        }
+        self.settle();
+    }
+
     fn settle_entry(&mut self) {
         let Some(core) = self.core.upgrade() else { return };
         let origin = super::origin(&core, self.name());
@@ -245,14 +276,6 @@ impl Recording {
     pub(super) fn set_orphan(&mut self) {
         self.is_orphan = true;
         self.draft.pending.add(Pending::TOUCHED);
-    }
-
-    /// Says where an orphan was opened.
-    #[inline]
-    pub(crate) fn set_location(&mut self, metadata: &tracing::Metadata<'static>) {
-        if self.is_orphan {
-            self.location = metadata.file().zip(metadata.line());
-        }
     }
 
     /// The end of a span that has more than attributes.

@@ -5,7 +5,7 @@ pub(crate) use std::sync::{Arc, Mutex};
 
 use std::cell::UnsafeCell;
 
-use super::room::copy;
+use super::room::{copy, copy_long};
 
 /// Bytes that two threads use, each its own part of them.
 pub(crate) struct Shared(Box<[UnsafeCell<u8>]>);
@@ -40,8 +40,13 @@ impl Shared {
             let mut to = UnsafeCell::raw_get(self.0.as_ptr().add(at));
             std::ptr::copy_nonoverlapping(head.as_ptr(), to, H);
             to = to.add(H);
-            for piece in pieces {
-                copy(piece, to);
+            for (i, piece) in pieces.into_iter().enumerate() {
+                // The last one is what a span has of its own.
+                if i + 1 == N {
+                    copy_long(piece, to)
+                } else {
+                    copy(piece, to)
+                }
                 to = to.add(piece.len());
             }
         }

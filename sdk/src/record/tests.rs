@@ -291,3 +291,28 @@ proptest! {
         prop_assert_eq!(together.dropped_attributes_count, one_by_one.dropped_attributes_count);
     }
 }
+
+proptest! {
+    /// What is written behind an encoded name is what is written with the name.
+    #[test]
+    fn encoded_names_are_names(name in "[a-z.]{0,34}", text in ".{0,100}", int in 0..300_u64, flag: bool) {
+        let Some(key) = PaddedKey::new(&name) else {
+            prop_assert!(name.len() > 30);
+            return Ok(());
+        };
+        let (mut fast, mut plain, limits) = (Draft::default(), Draft::default(), Limits::default());
+        fast.buf.reserve(300);
+        let mut set = |is_added: bool, value: Value<'_>| {
+            if is_added {
+                plain.set(name.as_str(), value, Keys::Distinct, &limits);
+            }
+        };
+        set(fast.add_short_text(&key, &text), Value::Str(&text));
+        set(fast.add_short_int(&key, int), Value::Uint(int));
+        set(fast.add_bool(&key, flag), Value::Bool(flag));
+        if name != Lane::KEY {
+            prop_assert_eq!(decoded(&fast), decoded(&plain));
+            prop_assert_eq!(fast.attributes, plain.attributes);
+        }
+    }
+}

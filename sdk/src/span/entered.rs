@@ -58,15 +58,13 @@ fn push(opened: Opened) -> Option<GuardKey> {
 /// Inside of the span that it shares its context with nothing changes.
 #[inline(never)]
 fn push_shared(context: Arc<Context>) -> Option<GuardKey> {
-    let is_around = thread::with(|thread| match thread.stack.innermost() {
-        Some(Place::Shared(around)) => Arc::ptr_eq(around, &context),
-        _ => false,
-    });
-    if is_around == Some(false) {
-        thread::with(|thread| thread.stack.enter(Place::Shared(context)))
-    } else {
-        None
-    }
+    if thread::is_around(&context) { None } else { push_another(context) }
+}
+
+#[cold]
+#[inline(never)]
+fn push_another(context: Arc<Context>) -> Option<GuardKey> {
+    thread::with(|thread| thread.stack.enter(Place::Shared(context)))
 }
 
 #[inline(never)]

@@ -33,7 +33,7 @@ proptest! {
                     if is_last {
                         model.remove(&id);
                     }
-                    (table.release(id).map(|span| span.handles), is_last.then_some(0))
+                    (table.release(id).map(|_| 0), is_last.then_some(0))
                 }
                 _ => (table.with(id, |span| span.handles), model.get(&id).copied()),
             };
