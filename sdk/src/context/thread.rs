@@ -29,7 +29,7 @@ pub(crate) fn with<T>(f: impl FnOnce(&mut Thread) -> T) -> Option<T> {
 /// Whether this very context is the innermost.
 #[inline(always)]
 pub(crate) fn is_around(context: &Arc<Context>) -> bool {
-    let is_innermost = |thread: &RefCell<Thread>| match thread.borrow().stack.innermost() {
+    let is_innermost = |thread: &RefCell<Thread>| match thread.borrow_mut().stack.innermost() {
         Some(Place::Shared(around)) => Arc::ptr_eq(around, context),
         _ => false,
     };

@@ -223,7 +223,7 @@ impl Recorder {
 
     #[inline]
     pub(crate) fn close(&self, id: &Id) {
-        finish(self.spans().remove(id.into_u64()).map(|span| span.opened));
+        finish(self.spans().remove(id.into_u64()));
     }
 
     /// Another handle to a span.

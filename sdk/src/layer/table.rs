@@ -70,8 +70,9 @@ impl Table {
         }
     }
 
-    #[inline]
-    pub(crate) fn remove(&self, id: u64) -> Option<OpenSpan> {
+    /// Takes a span out.
+    #[inline(always)]
+    pub(crate) fn remove(&self, id: u64) -> Option<Opened> {
         self.shard(id).remove(id)
     }
 
@@ -126,12 +127,12 @@ impl Spans {
         if self.near(id).id == id { self.near(id).span.as_mut() } else { self.get_far(id) }
     }
 
-    #[inline]
-    fn remove(&mut self, id: u64) -> Option<OpenSpan> {
+    #[inline(always)]
+    fn remove(&mut self, id: u64) -> Option<Opened> {
         let near = self.near(id);
         if near.id == id {
             near.id = 0;
-            near.span.take()
+            near.span.take().map(|span| span.opened)
         } else {
             self.remove_far(id)
         }
@@ -144,7 +145,7 @@ impl Spans {
         if span.handles > 0 {
             return None;
         }
-        self.remove(id).map(|span| span.opened)
+        self.remove(id)
     }
 
     #[cold]
@@ -158,8 +159,9 @@ impl Spans {
     }
 
     #[cold]
-    fn remove_far(&mut self, id: u64) -> Option<OpenSpan> {
-        self.far.remove(&id)
+    #[inline(never)]
+    fn remove_far(&mut self, id: u64) -> Option<Opened> {
+        self.far.remove(&id).map(|span| span.opened)
     }
 }
 
