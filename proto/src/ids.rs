@@ -29,7 +29,7 @@ pub enum InvalidId {
 }
 
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident, $bytes:literal) => {
+    ($(#[$doc:meta])* $name:ident, $bytes:literal, $number:ty) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name([u8; $bytes]);
@@ -40,14 +40,7 @@ macro_rules! id {
 
             /// The id of these bytes, unless all of them are zero.
             pub const fn from_bytes(bytes: [u8; $bytes]) -> Option<Self> {
-                let mut i = 0;
-                while i < $bytes {
-                    if bytes[i] != 0 {
-                        return Some(Self(bytes));
-                    }
-                    i += 1;
-                }
-                None
+                if <$number>::from_ne_bytes(bytes) == 0 { None } else { Some(Self(bytes)) }
             }
 
             /// The bytes, most significant first.
@@ -95,12 +88,12 @@ macro_rules! id {
 
 id! {
     /// Identifies a trace: 16 bytes, not all zero.
-    TraceId, 16
+    TraceId, 16, u128
 }
 
 id! {
     /// Identifies a span within its trace: 8 bytes, not all zero.
-    SpanId, 8
+    SpanId, 8, u64
 }
 
 /// The bytes of exactly twice as many hexadecimal digits, of either case. All of them may be zero.

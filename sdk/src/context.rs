@@ -107,7 +107,7 @@ impl Context {
     ///
     /// Inside an entered `tracing` span that a [`Layer`](crate::Layer) records, it is that span's context.
     pub fn current() -> Self {
-        thread::with(|thread| thread.stack.current().clone()).unwrap_or_default()
+        thread::with(|thread| thread.current()).unwrap_or_default()
     }
 
     /// The context of a `tracing` span, when a [`Layer`](crate::Layer) records that span.
@@ -136,6 +136,16 @@ impl Context {
             _ => None,
         };
         Self { span: Some(span), request }
+    }
+
+    /// Becomes that of a child of a span that was opened in this process, in that span's context: such a request is not that of
+    /// an entry only. What it was before has [forgotten its request](Self::forget_request).
+    #[inline(always)]
+    pub(crate) fn become_child(&mut self, within: &Self, parent: &SpanContext, span_id: SpanId) {
+        debug_assert!(self.request.is_none());
+        // There is nothing to drop, and that needs no look.
+        std::mem::forget(std::mem::replace(&mut self.request, within.request.clone()));
+        self.span = Some(SpanContext { span_id, ..*parent });
     }
 
     /// The same request as a new trace: the lane and the baggage stay, the tracestate goes with the trace.
@@ -312,15 +322,15 @@ impl fmt::Debug for ContextGuard {
 
 /// The trace id of the current context.
 pub fn current_trace_id() -> Option<TraceId> {
-    thread::with(|thread| thread.stack.current().trace_id()).flatten()
+    Context::current().trace_id()
 }
 
 /// The span id of the current context.
 pub fn current_span_id() -> Option<SpanId> {
-    thread::with(|thread| thread.stack.current().span_id()).flatten()
+    Context::current().span_id()
 }
 
 /// The lane of the current request; the baseline where nothing is current.
 pub fn current_lane() -> Lane {
-    thread::with(|thread| thread.stack.current().lane().clone()).unwrap_or_default()
+    Context::current().lane().clone()
 }

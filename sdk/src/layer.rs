@@ -1,8 +1,9 @@
 //! `tracing` in front of the recorder: the layer as the user stacks it, and reaching a span's context from its handle.
 
+mod callsite;
 pub(crate) mod fields;
 pub(crate) mod recorder;
-mod table;
+pub(crate) mod table;
 
 use std::any::TypeId;
 use std::fmt;
@@ -59,7 +60,7 @@ struct Opener(Arc<Recorder>);
 
 impl<S: Subscriber> layer::Layer<S> for Opener {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, _: layer::Context<'_, S>) {
-        self.0.new_span(attributes, id);
+        self.0.new_span(attributes, |_| id.into_u64());
     }
 
     fn on_event(&self, event: &Event<'_>, _: layer::Context<'_, S>) {

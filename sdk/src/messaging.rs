@@ -20,6 +20,28 @@
 //!
 //! The consumer's span is a child of the producer's and in its lane. A consumer that takes a batch at once opens a span of its
 //! own and [links](crate::add_link) it to each message's [context](crate::propagation::extract).
+//!
+//! # Kafka
+//!
+//! The headers of `rskafka`'s records are a map, and used as they are. Those of `rdkafka` go by way of a vector of pairs; there is no
+//! feature for them, which would have a C library built:
+//!
+//! ```ignore
+//! use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
+//!
+//! /// After `messaging::inject`.
+//! fn produced(headers: &[(String, Vec<u8>)]) -> OwnedHeaders {
+//!     headers.iter().fold(OwnedHeaders::new(), |all, (key, value)| {
+//!         all.insert(Header { key, value: Some(value) })
+//!     })
+//! }
+//!
+//! /// For `messaging::consume`.
+//! fn consumed(message: &BorrowedMessage<'_>) -> Vec<(String, Vec<u8>)> {
+//!     let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
+//!     headers.filter_map(|header| Some((header.key.to_owned(), header.value?.to_owned()))).collect()
+//! }
+//! ```
 
 use tracing::Span;
 

@@ -14,6 +14,8 @@ pub(crate) mod default;
 mod depot;
 mod draft;
 mod event;
+mod head;
+mod kind;
 mod limits;
 mod local;
 mod origins;
@@ -36,25 +38,27 @@ use tracing::dispatcher::WeakDispatch;
 use crate::context::thread::{self, Opened, Place, Thread};
 use crate::context::{Context, SpanContext, TraceFlags};
 use crate::exporter::Queue;
+use crate::layer::table::Table;
 use crate::propagation::Identity;
 use crate::sampler::{Sampler, SamplerHandle};
 use depot::Depot;
 use origins::Origins;
 use orphans::Orphans;
 
-pub(crate) use attributes::Key;
-pub use attributes::StaticKey;
+pub(crate) use attributes::PaddedKey;
+pub use attributes::{Attributes, StaticKey};
 pub(crate) use clock::Clock;
 pub use default::DefaultScope;
 pub(crate) use draft::{Draft, Keys};
 pub(crate) use event::Event;
+pub use kind::SpanKind;
+pub(crate) use kind::StatusCode;
 pub(crate) use limits::{Limits, truncate};
 pub(crate) use local::Local;
 pub(crate) use origins::Origin;
 pub(crate) use request::{BASELINE_FIELDS, RequestFields};
 pub(crate) use segment::{Extent, Segment, Writer};
-pub use span::SpanKind;
-pub(crate) use span::{Recording, StatusCode};
+pub(crate) use span::Recording;
 pub use value::Value;
 
 /// Recordings that no thread has at hand, at most.
@@ -70,6 +74,8 @@ pub(crate) struct Core {
     /// Whom the exporter tells of its troubles: the subscriber that this SDK is part of.
     pub(crate) dispatch: OnceLock<WeakDispatch>,
     pub(crate) orphans: Orphans,
+    /// The open spans of `tracing`.
+    pub(crate) spans: Table,
     origins: Origins,
     depot: Depot<Box<Recording>>,
 }
@@ -90,6 +96,7 @@ impl Core {
             clock: Clock::new(),
             dispatch: OnceLock::new(),
             orphans: Orphans::default(),
+            spans: Table::new(),
             origins: Origins::new(identity),
             depot: Depot::with_capacity(MAX_DEPOT),
         }
@@ -101,23 +108,75 @@ impl Core {
         opened.unwrap_or_else(|| Opened::carrier(parent))
     }
 
-    /// Opens a span in what is current on this thread.
-    pub(crate) fn open_here(self: &Arc<Self>, name: &'static str) -> Opened {
-        let opened = thread::with(|thread| self.open_on(thread, name));
-        opened.unwrap_or(Opened::Nothing)
-    }
-
     /// Opens a span in what is current.
     #[inline(always)]
-    fn open_on(self: &Arc<Self>, Thread { stack, local }: &mut Thread, name: &'static str) -> Opened {
-        match stack.innermost() {
-            Some(Place::Shared(context)) if !context.is_sampled() && self.sampler.is_parent_based() => {
-                Opened::Shared(context.clone())
+    fn open_on(self: &Arc<Self>, thread: &mut Thread, name: &'static str) -> Opened {
+        let Thread { stack, local } = thread;
+        // Where nothing is to be decided: below a span that is recorded, and below one that is not.
+        if self.sampler.is_parent_based() {
+            match stack.innermost() {
+                Some(Place::Recorded(parent)) => return self.open_child(local, parent.context(), name),
+                Some(Place::Shared(context)) if !context.is_sampled() => {
+                    return Opened::Shared(context.clone());
+                }
+                _ => {}
             }
-            Some(Place::Recorded(recording)) => self.open_with(local, recording.context(), name),
-            Some(innermost) => self.open_unasked(local, innermost.context(), name),
-            None => self.open_unasked(local, &Context::EMPTY, name),
         }
+        self.open_in_current(thread, name)
+    }
+
+    /// [`open_on`](Self::open_on), where a `tracing` span of this SDK is expected to be the innermost.
+    #[inline(always)]
+    pub(crate) fn open_traced(self: &Arc<Self>, thread: &mut Thread, name: &'static str) -> Opened {
+        let Thread { stack, local } = thread;
+        if let Some(id) = stack.innermost_traced(self.address())
+            && self.sampler.is_parent_based()
+        {
+            let mut spans = self.spans.lock(id);
+            match spans.get_mut(id).map(|span| &span.opened) {
+                Some(Opened::Recorded(parent)) => return self.open_child(local, parent.context(), name),
+                Some(Opened::Shared(context)) if !context.is_sampled() => {
+                    return Opened::Shared(context.clone());
+                }
+                _ => {}
+            }
+        }
+        self.open_elsewhere(thread, name)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn open_elsewhere(self: &Arc<Self>, thread: &mut Thread, name: &'static str) -> Opened {
+        self.open_on(thread, name)
+    }
+
+    #[inline(never)]
+    fn open_in_current(self: &Arc<Self>, thread: &mut Thread, name: &'static str) -> Opened {
+        let Thread { stack, local } = thread;
+        match stack.innermost() {
+            Some(Place::Plain(context)) => self.open_unasked(local, context, name),
+            None => self.open_unasked(local, &Context::EMPTY, name),
+            _ => {
+                let current = thread.current();
+                self.open_unasked(&mut thread.local, &current, name)
+            }
+        }
+    }
+
+    /// What tells it from other SDKs.
+    #[inline]
+    pub(crate) fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    /// Opens a child of a span of this process that is recorded, as it is itself.
+    #[inline(always)]
+    fn open_child(self: &Arc<Self>, local: &mut Local, parent: &Context, name: &'static str) -> Opened {
+        let span_id = local.span_id();
+        let outlet = local.outlet(self);
+        let mut recording = outlet.recording();
+        recording.begin_child(outlet, span_id, parent, name);
+        Opened::Recorded(recording)
     }
 
     /// Opens a span in a context that nobody chose: when it is that of no trace, perhaps one was lost.
@@ -139,12 +198,8 @@ impl Core {
     #[inline(never)]
     fn open_with(self: &Arc<Self>, local: &mut Local, parent: &Context, name: &'static str) -> Opened {
         match parent.span() {
-            // Most spans: nothing is to be decided.
             Some(span) if !span.remote && span.flags.is_sampled() && self.sampler.is_parent_based() => {
-                let span_id = local.span_id();
-                let mut recording = local.outlet(self).recording();
-                recording.begin_child(self.clock.now(), span_id, span, parent, name);
-                Opened::Recorded(recording)
+                self.open_child(local, parent, name)
             }
             _ => self.open_entry(local, parent, name),
         }
@@ -172,7 +227,7 @@ impl Core {
             _ => outlet.origin(name),
         };
         let mut recording = outlet.recording();
-        recording.begin_entry(self.clock.now(), span, parent, name);
+        recording.begin_entry(outlet, span, parent, name);
         Opened::Recorded(recording)
     }
 }
@@ -183,12 +238,11 @@ fn origin(core: &Arc<Core>, operation: &str) -> Option<&'static Origin> {
 }
 
 /// Ends a span now, on whichever thread.
-#[inline]
+#[inline(never)]
 pub(crate) fn finish(recording: Box<Recording>) {
-    // Left in place only when the closure was not called: the thread is being torn down.
-    let mut recording = Some(recording);
-    thread::with(|thread| recording.take().map(|recording| thread.local.finish(recording)));
-    if let Some(recording) = recording {
+    if thread::is_there() {
+        thread::with(|thread| thread.local.finish(recording));
+    } else {
         finish_without_thread(recording);
     }
 }
@@ -197,7 +251,7 @@ pub(crate) fn finish(recording: Box<Recording>) {
 fn finish_without_thread(mut recording: Box<Recording>) {
     if let Some(core) = recording.core().upgrade() {
         recording.end(core.clock.unix_ns_since(recording.start()));
-        core.queue.push(recording.encoded());
+        core.queue.push(&recording.encoded());
     }
 }
 

@@ -126,6 +126,11 @@ impl Sampler {
         Self { parent_based: true, ..self }
     }
 
+    /// Whether it samples whatever has no parent to follow.
+    fn is_always_on(&self) -> bool {
+        self.root == Root::On && self.lanes.is_empty() && self.limiter.is_none()
+    }
+
     /// Decides about a span.
     pub(crate) fn decide(&self, parent: &Context, trace_id: TraceId) -> Decision {
         if self.parent_based && parent.trace_id().is_some() {
@@ -171,13 +176,17 @@ pub struct SamplerHandle(Arc<Current>);
 
 impl SamplerHandle {
     pub(crate) fn new(sampler: Sampler) -> Self {
-        let is_parent_based = AtomicBool::new(sampler.parent_based);
-        Self(Arc::new(Current { is_parent_based, sampler: RwLock::new(sampler) }))
+        Self(Arc::new(Current {
+            is_parent_based: AtomicBool::new(sampler.parent_based),
+            is_always_on: AtomicBool::new(sampler.is_always_on()),
+            sampler: RwLock::new(sampler),
+        }))
     }
 
     /// Decides by this sampler from now on.
     pub fn set(&self, sampler: Sampler) {
         self.0.is_parent_based.store(sampler.parent_based, Ordering::Relaxed);
+        self.0.is_always_on.store(sampler.is_always_on(), Ordering::Relaxed);
         *self.0.sampler.write().unwrap_or_else(PoisonError::into_inner) = sampler;
     }
 
@@ -198,6 +207,9 @@ impl SamplerHandle {
         if self.is_parent_based() && parent.trace_id().is_some() {
             return Decision::plain(parent.is_sampled());
         }
+        if self.0.is_always_on.load(Ordering::Relaxed) {
+            return Decision::plain(true);
+        }
         self.0.sampler.read().unwrap_or_else(PoisonError::into_inner).decide(parent, trace_id)
     }
 }
@@ -206,5 +218,7 @@ impl SamplerHandle {
 struct Current {
     /// That of the sampler, where it is looked at for every span.
     is_parent_based: AtomicBool,
+    /// Whether there is nothing to decide about a span without a parent.
+    is_always_on: AtomicBool,
     sampler: RwLock<Sampler>,
 }

@@ -8,7 +8,7 @@ use std::fmt;
 
 use crate::context::Context;
 use crate::context::thread::Opened;
-use crate::record::{self, Draft, Event, Key, Keys, Limits, Recording, SpanKind, StatusCode, Value};
+use crate::record::{self, Draft, Event, Keys, Limits, Recording, SpanKind, StatusCode, Value};
 
 pub use entered::{EnteredSpan, Instrumented, update_current};
 
@@ -30,12 +30,30 @@ impl Span {
     /// A span in the current context: a child of the innermost span, or the root of a new trace.
     #[inline]
     pub fn new(name: &'static str) -> Self {
-        Self { opened: Some(record::default::open_here(name)) }
+        let mut span = Self::open(name);
+        span.describe(name, ());
+        span
     }
 
     /// A span in this context, wherever it came from. In [`Context::default`] it begins a new trace.
     #[inline]
     pub fn child_of(parent: &Context, name: &'static str) -> Self {
+        let mut span = Self::open_in(parent, name);
+        span.describe(name, ());
+        span
+    }
+
+    /// [`new`](Self::new), to be [described](Self::describe).
+    #[doc(hidden)]
+    #[inline]
+    pub fn open(name: &'static str) -> Self {
+        Self { opened: Some(record::default::open_here(name)) }
+    }
+
+    /// [`child_of`](Self::child_of), to be [described](Self::describe).
+    #[doc(hidden)]
+    #[inline]
+    pub fn open_in(parent: &Context, name: &'static str) -> Self {
         Self { opened: Some(record::default::open(parent, name)) }
     }
 
@@ -57,20 +75,17 @@ impl Span {
 
     /// Gives an attribute its value, in place of an earlier one.
     pub fn set<'v>(&mut self, key: &str, value: impl Into<Value<'v>>) {
-        self.put(key, value.into(), Keys::Any);
-    }
-
-    /// Gives an attribute its value, for the first time.
-    #[doc(hidden)]
-    #[inline]
-    pub fn set_first<'v, const N: usize>(&mut self, key: &record::StaticKey<N>, value: impl Into<Value<'v>>) {
-        self.put(key, value.into(), Keys::Distinct);
-    }
-
-    #[inline]
-    fn put(&mut self, key: impl Key, value: Value<'_>, keys: Keys) {
         if let Some((draft, limits)) = self.draft_and_limits() {
-            draft.set(key, value, keys, limits);
+            draft.set(key, value.into(), Keys::Any, limits);
+        }
+    }
+
+    /// Writes the name that the span was opened with, and its first attributes.
+    #[doc(hidden)]
+    #[inline(always)]
+    pub fn describe(&mut self, name: &'static str, attributes: impl record::Attributes) {
+        if let Some(recording) = self.recording_mut() {
+            recording.describe(name, attributes);
         }
     }
 

@@ -11,7 +11,6 @@ use tracing::{Dispatch, Event, Metadata};
 use tracing_core::span::Current;
 use tracing_subscriber::filter::Targets;
 
-use crate::context::thread;
 use crate::layer::SpanAccess;
 use crate::layer::recorder::Recorder;
 use crate::record::Core;
@@ -57,10 +56,8 @@ impl tracing::Subscriber for Subscriber {
 
     #[inline]
     fn new_span(&self, attributes: &Attributes<'_>) -> Id {
-        let id = thread::with(|thread| thread.local.next_span_number()).unwrap_or(LAST_ID);
-        let id = Id::from_u64(id);
-        self.recorder().new_span(attributes, &id);
-        id
+        let id = self.recorder().new_span(attributes, |local| local.next_span_number());
+        Id::from_u64(id.unwrap_or(LAST_ID))
     }
 
     fn record(&self, span: &Id, values: &Record<'_>) {

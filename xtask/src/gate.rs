@@ -43,7 +43,7 @@ const CEILINGS: [Ceiling; 3] = [
 const TOLERANCE: f64 = 0.05;
 
 pub(crate) fn run(steps: &mut Steps) -> anyhow::Result<()> {
-    if !is_installed("valgrind") && !install("valgrind") {
+    if !is_there("valgrind") {
         say(
             "gate: skipped, because valgrind is not installed and could not be (Debian: apt-get install valgrind)",
         );
@@ -112,6 +112,11 @@ fn bench_binary(steps: &Steps, package: &str, bench: &str) -> anyhow::Result<Pat
         is_bench.then(|| message.get("executable")?.as_str().map(PathBuf::from)).flatten()
     });
     executable.with_context(|| format!("cargo built no bench {bench}"))
+}
+
+/// Whether a program is installed, or can be: the Debian package has its name.
+pub(crate) fn is_there(program: &str) -> bool {
+    is_installed(program) || install(program)
 }
 
 fn is_installed(program: &str) -> bool {

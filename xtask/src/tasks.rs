@@ -64,8 +64,13 @@ pub(crate) fn test(steps: &mut Steps) -> anyhow::Result<()> {
     // The same options as the tests, or Cargo would build the dependencies of the binary once more.
     steps.cargo("build the binary", "build --locked --workspace --all-targets", |_| ())?;
     let binary = debug_binary(steps);
+    // Without these the SDK is tested against doubles alone.
+    let has_servers = ["redis-server", "nats-server"].map(gate::is_there) == [true; 2];
     steps.cargo("test", "test --locked --workspace --no-fail-fast", |cargo| {
         cargo.env("LANEWAY_BIN", &binary).env("LANEWAY_TEST_PYTHON", python);
+        if has_servers {
+            cargo.env("LANEWAY_TEST_SERVERS", "1");
+        }
     })?;
     test_tokio_unstable(steps)?;
     page::browse(steps, &binary)

@@ -1,8 +1,9 @@
 //! This SDK, by each of its ways in.
 
+use std::cell::RefCell;
 use std::hint::black_box;
 
-use laneway::{Context, Guard, Lane, Sampler, span};
+use laneway::{Context, Guard, Lane, Sampler, Span, span};
 use tracing::info_span;
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -58,6 +59,30 @@ impl Own {
         let (_, guard) = builder.build_subscriber()?;
         anyhow::ensure!(guard.make_default(), "there is another SDK");
         Ok(Self { guard, request: request()? })
+    }
+}
+
+/// `span!` below a span that is not sampled: children alone.
+pub(crate) struct Children {
+    own: Own,
+    root: RefCell<Span>,
+}
+
+impl Children {
+    pub(crate) fn unsampled() -> anyhow::Result<Self> {
+        let own = Own::unsampled()?;
+        let root = RefCell::new(own.request.in_scope(|| span!("request")));
+        Ok(Self { own, root })
+    }
+}
+
+impl Subject for Children {
+    fn trace(&self, input: &Input) {
+        self.root.borrow_mut().in_scope(|| nest(DEPTH, input));
+    }
+
+    fn settle(&self) {
+        self.own.settle();
     }
 }
 

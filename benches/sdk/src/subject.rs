@@ -49,6 +49,7 @@ pub(crate) const NAMES: &[&str] = &[
     "laneway-subscriber",
     "laneway-layer",
     "laneway-unsampled",
+    "laneway-unsampled-child",
     "registry",
     #[cfg(feature = "rivals")]
     "fastrace",
@@ -66,6 +67,7 @@ pub(crate) fn start(name: &str) -> anyhow::Result<Box<dyn Subject>> {
         "nothing" => Box::new(ours::Nothing),
         "laneway" => Box::new(ours::Own::sampled()?),
         "laneway-unsampled" => Box::new(ours::Own::unsampled()?),
+        "laneway-unsampled-child" => Box::new(ours::Children::unsampled()?),
         "laneway-subscriber" => Box::new(ours::Tracing::subscriber()?),
         "laneway-layer" => Box::new(ours::Tracing::layer()?),
         "registry" => Box::new(ours::Tracing::registry()?),

@@ -17,8 +17,13 @@ impl Shared {
     }
 
     #[allow(unsafe_code)]
-    pub(crate) unsafe fn write(&self, at: usize, bytes: &[u8]) {
-        for (cell, byte) in self.0[at..at + bytes.len()].iter().zip(bytes) {
+    pub(crate) unsafe fn write<const H: usize, const N: usize>(
+        &self,
+        at: usize,
+        head: &[u8; H],
+        pieces: [&[u8]; N],
+    ) {
+        for (cell, byte) in self.0[at..].iter().zip(head.iter().chain(pieces.into_iter().flatten())) {
             // SAFETY: the caller promises that no other thread uses the byte; loom fails the test when one does.
             cell.with_mut(|cell| unsafe { *cell = *byte });
         }

@@ -20,8 +20,8 @@ fn what_is_said_to_be_filled_is_there() {
             assert_eq!(out.len(), 2 * taken.spans);
             (out, taken)
         });
-        assert!(writer.push(&[1, 2]) && writer.push(&[3, 4]));
-        assert!(!writer.push(&[5]), "it is full");
+        assert!(writer.push(&[1], [&[], &[2]]) && writer.push(&[], [&[3, 4]]));
+        assert!(!writer.push(&[], [&[5]]), "it is full");
         let segment = writer.segment().clone();
         drop(writer);
         let (mut out, taken) = reader.join().unwrap();
@@ -35,7 +35,7 @@ fn what_is_said_to_be_filled_is_there() {
 fn memory_is_reused_when_it_was_read() {
     loom::model(|| {
         let mut writer = Segment::with_capacity(2);
-        assert!(writer.push(&[1]));
+        assert!(writer.push(&[], [&[1]]));
         let segment = writer.segment().clone();
         let reader = thread::spawn(move || {
             let mut out = Vec::new();
@@ -46,7 +46,7 @@ fn memory_is_reused_when_it_was_read() {
         drop(writer);
         if let Some(mut writer) = Segment::reuse(segment) {
             assert_eq!(writer.segment().filled(), Extent::default());
-            assert!(writer.push(&[2, 3]));
+            assert!(writer.push(&[], [&[2, 3]]));
         }
         reader.join().unwrap();
     });

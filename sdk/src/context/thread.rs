@@ -26,6 +26,22 @@ pub(crate) fn with<T>(f: impl FnOnce(&mut Thread) -> T) -> Option<T> {
     THREAD.try_with(|thread| f(&mut thread.borrow_mut())).ok()
 }
 
+/// Whether this very context is the innermost.
+#[inline(always)]
+pub(crate) fn is_around(context: &Arc<Context>) -> bool {
+    let is_innermost = |thread: &RefCell<Thread>| match thread.borrow_mut().stack.innermost() {
+        Some(Place::Shared(around)) => Arc::ptr_eq(around, context),
+        _ => false,
+    };
+    THREAD.try_with(is_innermost).unwrap_or(false)
+}
+
+/// False while the thread is being torn down.
+#[inline(always)]
+pub(crate) fn is_there() -> bool {
+    THREAD.try_with(|_| ()).is_ok()
+}
+
 /// A span that was opened. Small, as it is moved about.
 pub(crate) enum Opened {
     /// It is recorded, here.
@@ -74,16 +90,6 @@ impl Opened {
         }
     }
 
-    /// The same context, for an entry that is not the recording's own.
-    #[inline]
-    pub(crate) fn share(&self) -> Place {
-        match self {
-            Self::Recorded(recording) => Place::Plain(recording.context().clone()),
-            Self::Shared(context) => Place::Shared(context.clone()),
-            Self::Nothing => Place::Plain(Context::EMPTY),
-        }
-    }
-
     #[inline]
     pub(crate) fn into_place(self) -> Place {
         match self {
@@ -94,26 +100,33 @@ impl Opened {
     }
 }
 
-/// What a span or an entry of the stack stands for.
+impl Thread {
+    /// The innermost context; the empty one where nothing is entered.
+    pub(crate) fn current(&self) -> Context {
+        let innermost = self.stack.entries.iter().rev().find_map(|entry| match &entry.place {
+            Place::Recorded(recording) => Some(recording.context().clone()),
+            Place::Shared(context) => Some(Context::clone(context)),
+            Place::Plain(context) => Some(context.clone()),
+            Place::Traced => self.local.core(entry.key.recorder)?.spans.context_of(entry.key.id),
+        });
+        innermost.unwrap_or_default()
+    }
+}
+
+/// What an entry of the stack stands for. With a tag of its own, which is cheaper to tell than one that is hidden in a context.
+#[repr(u8)]
 pub(crate) enum Place {
     /// It is recorded, here.
     Recorded(Box<Recording>),
     /// It is not recorded; see [`Opened::Shared`].
     Shared(Arc<Context>),
-    /// A context that was entered, or that of a span which is recorded elsewhere or has ended.
+    /// A context that was entered, or that of a span which has ended.
     Plain(Context),
+    /// A `tracing` span, of which the entry's key says where it is known. It may not be known there, when it is not recorded.
+    Traced,
 }
 
 impl Place {
-    #[inline]
-    pub(crate) fn context(&self) -> &Context {
-        match self {
-            Self::Recorded(recording) => recording.context(),
-            Self::Shared(context) => context,
-            Self::Plain(context) => context,
-        }
-    }
-
     #[inline]
     pub(crate) fn recording_mut(&mut self) -> Option<&mut Recording> {
         match self {
@@ -149,7 +162,7 @@ pub(crate) struct Entry {
 /// Which entry it is: a guard's, by its number, or that of a `tracing` span, by who records it and its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Key {
-    /// Address of the recorder; zero for a guard.
+    /// Address of the SDK; zero for a guard.
     recorder: usize,
     id: u64,
 }
@@ -170,7 +183,8 @@ impl Key {
         Self { recorder, id }
     }
 
-    /// The id of a span of this recorder.
+    /// The id of a span of this SDK.
+    #[inline]
     pub(crate) fn span_of(self, recorder: usize) -> Option<u64> {
         (self.recorder == recorder).then_some(self.id)
     }
@@ -181,10 +195,11 @@ impl Stack {
         Self { entries: Vec::new(), next_guard: NonZeroU64::MIN }
     }
 
-    /// The innermost context; the empty one where nothing is entered.
-    #[inline]
-    pub(crate) fn current(&self) -> &Context {
-        self.innermost().map_or(&Context::EMPTY, Place::context)
+    /// The id of what was entered last, when that is a `tracing` span of this SDK.
+    #[inline(always)]
+    pub(crate) fn innermost_traced(&self, core: usize) -> Option<u64> {
+        let last = self.entries.last()?;
+        last.key.span_of(core)
     }
 
     /// What was entered last.
@@ -201,15 +216,63 @@ impl Stack {
     /// Enters with a key of its own.
     #[inline]
     pub(crate) fn enter(&mut self, place: Place) -> GuardKey {
-        let key = GuardKey(self.next_guard);
-        self.next_guard = self.next_guard.saturating_add(1);
+        let key = self.next_key();
         self.entries.push(Entry { key: key.into(), place });
         key
     }
 
     #[inline]
-    pub(crate) fn enter_span(&mut self, key: Key, place: Place) {
-        self.entries.push(Entry { key, place });
+    fn next_key(&mut self) -> GuardKey {
+        let key = GuardKey(self.next_guard);
+        // Odd numbers only: none is zero, and that needs no look.
+        self.next_guard = NonZeroU64::MIN | self.next_guard.get().wrapping_add(2);
+        key
+    }
+
+    /// Enters a span with its recording.
+    #[inline(always)]
+    pub(crate) fn enter_recorded(&mut self, recording: Box<Recording>) -> GuardKey {
+        if self.entries.len() == self.entries.capacity() {
+            return self.enter_growing(recording);
+        }
+        // Now that it fits it is written where it belongs, and not moved there.
+        let key = self.next_key();
+        self.entries.push(Entry { key: key.into(), place: Place::Recorded(recording) });
+        key
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn enter_growing(&mut self, recording: Box<Recording>) -> GuardKey {
+        self.enter(Place::Recorded(recording))
+    }
+
+    /// Enters a `tracing` span.
+    pub(crate) fn enter_traced(&mut self, key: Key) {
+        self.entries.push(Entry { key, place: Place::Traced });
+    }
+
+    /// The same; false, and nothing is entered, when memory is to be had first.
+    #[inline(always)]
+    pub(crate) fn try_enter_traced(&mut self, key: Key) -> bool {
+        let has_room = self.entries.len() < self.entries.capacity();
+        if has_room {
+            self.entries.push(Entry { key, place: Place::Traced });
+        }
+        has_room
+    }
+
+    /// Leaves a `tracing` span that was entered last; false, and nothing is left, when it was not.
+    #[inline(always)]
+    pub(crate) fn leave_last_traced(&mut self, key: Key) -> bool {
+        let is_last = matches!(
+            self.entries.last(),
+            Some(Entry { key: last, place: Place::Traced }) if *last == key
+        );
+        if is_last {
+            self.entries.truncate(self.entries.len() - 1);
+        }
+        is_last
     }
 
     #[inline]
@@ -234,8 +297,10 @@ impl Stack {
 
     /// Leaves an entry that is recorded there and was entered last; else `None`, and nothing is left.
     #[inline]
-    pub(crate) fn leave_recorded(&mut self, key: Key) -> Option<Box<Recording>> {
-        let is_wanted = |last: &mut Entry| last.key == key && matches!(last.place, Place::Recorded(_));
+    pub(crate) fn leave_recorded(&mut self, GuardKey(id): GuardKey) -> Option<Box<Recording>> {
+        // Only guards' entries are recorded there.
+        let is_wanted =
+            |last: &mut Entry| last.key.id == id.get() && matches!(last.place, Place::Recorded(_));
         match self.entries.pop_if(is_wanted)?.place {
             Place::Recorded(recording) => Some(recording),
             _ => None,

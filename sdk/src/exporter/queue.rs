@@ -120,24 +120,36 @@ impl Sender {
         Self { queue, place, writer }
     }
 
-    /// Takes a span in, or drops and counts it when it does not fit. Never waits for the exporter.
-    #[inline]
-    pub(crate) fn send(&mut self, span: &[u8]) {
-        if self.queue.is_closed() || !self.writer.push(span) {
-            self.send_slowly(span);
-        } else if self.writer.spans() >= self.queue.limits.chunk_spans {
+    /// Takes a span in, of a head and some pieces; false, and nothing is taken, when there is no room for it here.
+    #[inline(always)]
+    pub(crate) fn try_send<const H: usize, const N: usize>(
+        &mut self,
+        head: &[u8; H],
+        pieces: [&[u8]; N],
+    ) -> bool {
+        if self.queue.is_closed() || !self.writer.push(head, pieces) {
+            return false;
+        }
+        if self.writer.spans() >= self.queue.limits.chunk_spans {
             self.hand_over();
+        }
+        true
+    }
+
+    /// The same, in an empty segment if there is no room in this one.
+    #[cold]
+    pub(crate) fn send_pieces<const N: usize>(&mut self, span: [&[u8]; N]) -> bool {
+        self.try_send(&[], span) || {
+            self.hand_over();
+            self.try_send(&[], span)
         }
     }
 
+    /// Takes a span in, or drops and counts it when it does not fit. Never waits for the exporter.
     #[cold]
-    fn send_slowly(&mut self, span: &[u8]) {
-        self.hand_over();
-        if span.len() > SEGMENT_BYTES || self.queue.is_closed() {
+    pub(crate) fn send(&mut self, span: &[u8]) {
+        if !self.send_pieces([span]) {
             self.queue.push(span);
-        } else {
-            // There is room in an empty one.
-            self.writer.push(span);
         }
     }
 

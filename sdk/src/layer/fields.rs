@@ -9,7 +9,7 @@ use std::fmt::{self, Write};
 use tracing::Metadata;
 use tracing::field::{Field, Visit};
 
-use crate::record::{Draft, Event, Keys, Limits, SpanKind, StatusCode, Value, truncate};
+use crate::record::{Draft, Event, Keys, Limits, PaddedKey, SpanKind, StatusCode, Value, truncate};
 
 /// Who takes the fields of one kind of thing.
 pub(super) trait Fields {
@@ -196,6 +196,91 @@ impl<F: Fields> Visit for FieldVisitor<'_, F> {
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.text(field, format_args!("{value:?}"));
+    }
+}
+
+/// The fields of a span whose callsite is known: short values are written behind names that are encoded already.
+pub(super) struct PlainFields<'a> {
+    pub(super) draft: &'a mut Draft,
+    pub(super) names: &'a [PaddedKey],
+    pub(super) limits: &'a Limits,
+}
+
+impl PlainFields<'_> {
+    #[inline(always)]
+    fn int(&mut self, field: &Field, value: u64) -> bool {
+        self.names.get(field.index()).is_some_and(|name| self.draft.add_short_int(name, value))
+    }
+
+    /// Everything that is not short.
+    #[inline(never)]
+    fn slowly(&mut self, field: &Field, value: Value<'_>) {
+        self.any().value(field.name(), value);
+    }
+
+    #[inline(never)]
+    fn int_slowly(&mut self, field: &Field, value: i64) {
+        self.slowly(field, Value::Int(value));
+    }
+
+    #[inline(never)]
+    fn text_slowly(&mut self, field: &Field, text: &str) {
+        self.slowly(field, Value::Str(text));
+    }
+
+    fn any(&mut self) -> SpanFields<'_> {
+        SpanFields { draft: self.draft, keys: Keys::Distinct, limits: self.limits }
+    }
+}
+
+impl Visit for PlainFields<'_> {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        let name = self.names.get(field.index());
+        if !name.is_some_and(|name| self.draft.add_short_text(name, value)) {
+            self.text_slowly(field, value);
+        }
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        if !self.int(field, value as u64) {
+            self.int_slowly(field, value);
+        }
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        if !self.int(field, value) {
+            self.slowly(field, Value::Uint(value));
+        }
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        if !self.names.get(field.index()).is_some_and(|name| self.draft.add_bool(name, value)) {
+            self.slowly(field, Value::Bool(value));
+        }
+    }
+
+    fn record_i128(&mut self, field: &Field, value: i128) {
+        FieldVisitor(&mut self.any()).record_i128(field, value);
+    }
+
+    fn record_u128(&mut self, field: &Field, value: u128) {
+        FieldVisitor(&mut self.any()).record_u128(field, value);
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.slowly(field, Value::Double(value));
+    }
+
+    fn record_bytes(&mut self, field: &Field, value: &[u8]) {
+        self.slowly(field, Value::Bytes(value));
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        FieldVisitor(&mut self.any()).record_error(field, value);
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        FieldVisitor(&mut self.any()).record_debug(field, value);
     }
 }
 

@@ -7,11 +7,12 @@ use tracing::dispatcher::Dispatch;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata};
 
-use super::fields::{EventFields, FieldVisitor, SpanFields};
+use super::callsite::Callsites;
+use super::fields::{EventFields, FieldVisitor, PlainFields, SpanFields};
 use super::table::{OpenSpan, Table};
 use crate::context::Context;
 use crate::context::thread::{self, Entry, Key, Opened, Thread};
-use crate::record::{self, Core, Draft, Keys};
+use crate::record::{self, Core, Draft, Keys, Local, Recording};
 use crate::silence::is_silent;
 
 /// The open spans of one subscriber, and where they go when they end.
@@ -20,12 +21,17 @@ use crate::silence::is_silent;
 /// traced cannot deadlock.
 pub(crate) struct Recorder {
     core: Arc<Core>,
-    table: Table,
+    callsites: Callsites,
 }
 
 impl Recorder {
     pub(crate) fn new(core: Arc<Core>) -> Self {
-        Self { core, table: Table::new() }
+        Self { core, callsites: Callsites::new() }
+    }
+
+    #[inline(always)]
+    fn spans(&self) -> &Table {
+        &self.core.spans
     }
 
     pub(crate) fn registered(&self, dispatch: &Dispatch) {
@@ -33,31 +39,68 @@ impl Recorder {
         let _ = self.core.dispatch.set(dispatch.downgrade());
     }
 
-    #[inline]
-    pub(crate) fn new_span(&self, attributes: &Attributes<'_>, id: &Id) {
+    /// Opens a span; `None` while the thread is being torn down. Its id may come from what the thread has.
+    #[inline(always)]
+    pub(crate) fn new_span(
+        &self,
+        attributes: &Attributes<'_>,
+        id: impl FnOnce(&mut Local) -> u64,
+    ) -> Option<u64> {
         if is_silent() {
-            return;
+            return thread::with(|thread| id(&mut thread.local));
         }
         let metadata = attributes.metadata();
-        let mut opened = match attributes.parent() {
-            Some(parent) => {
-                let parent = self.context_of(parent).unwrap_or_else(Context::current);
-                self.core.open(&parent, metadata.name())
-            }
-            None if attributes.is_root() => {
-                self.core.open(&Context::current().without_trace(), metadata.name())
-            }
-            None => self.core.open_here(metadata.name()),
+        let (id, opened) = if attributes.is_contextual() {
+            thread::with(|thread| (id(&mut thread.local), self.core.open_traced(thread, metadata.name())))?
+        } else {
+            (thread::with(|thread| id(&mut thread.local))?, self.open_apart(attributes))
         };
-        if let Some(recording) = opened.recording_mut() {
-            recording.set_location(metadata);
-            // A callsite whose fields have a name twice is so rare that it is not looked for here: the later one stays.
-            let keys = if has_distinct_fields(metadata) { Keys::Distinct } else { Keys::Any };
-            let mut fields = SpanFields { draft: recording.draft_mut(), keys, limits: &self.core.limits };
-            attributes.record(&mut FieldVisitor(&mut fields));
-            recording.settle();
+        let opened = match opened {
+            Opened::Recorded(mut recording) => {
+                self.describe(&mut recording, attributes);
+                Opened::Recorded(recording)
+            }
+            other => other,
+        };
+        self.spans().insert(id, OpenSpan { opened, metadata, handles: 1 });
+        Some(id)
+    }
+
+    /// Opens a span that is not in what is current.
+    #[cold]
+    #[inline(never)]
+    fn open_apart(&self, attributes: &Attributes<'_>) -> Opened {
+        let parent = match attributes.parent() {
+            Some(parent) => self.context_of(parent).unwrap_or_else(Context::current),
+            None => Context::current().without_trace(),
+        };
+        self.core.open(&parent, attributes.metadata().name())
+    }
+
+    /// Records what is said of a span when it opens.
+    ///
+    /// A function of its own: the loop over the fields has the registers for itself.
+    #[inline(never)]
+    fn describe(&self, recording: &mut Recording, attributes: &Attributes<'_>) {
+        let metadata = attributes.metadata();
+        match self.callsites.names(metadata) {
+            Some(names) if recording.has_room_for_short(names.fields.len()) => {
+                recording.describe_encoded(&names.span);
+                let draft = recording.draft_mut();
+                let mut fields = PlainFields { draft, names: &names.fields, limits: &self.core.limits };
+                attributes.record(&mut fields);
+            }
+            _ => self.describe_slowly(recording, attributes),
         }
-        self.table.insert(id.into_u64(), OpenSpan { opened, metadata, handles: 1 });
+        recording.settle_new(metadata);
+    }
+
+    #[inline(never)]
+    fn describe_slowly(&self, recording: &mut Recording, attributes: &Attributes<'_>) {
+        recording.put_name();
+        let draft = recording.draft_mut();
+        let mut fields = SpanFields { draft, keys: Keys::Any, limits: &self.core.limits };
+        attributes.record(&mut FieldVisitor(&mut fields));
     }
 
     pub(crate) fn record(&self, id: &Id, values: &Record<'_>) {
@@ -68,7 +111,7 @@ impl Recorder {
         record::with_draft(|draft| {
             let mut fields = SpanFields { draft, keys: Keys::Any, limits };
             values.record(&mut FieldVisitor(&mut fields));
-            self.table.with(id.into_u64(), |span| {
+            self.spans().with(id.into_u64(), |span| {
                 if let Some(recording) = span.opened.recording_mut() {
                     recording.draft_mut().merge(draft, limits);
                     recording.settle();
@@ -84,7 +127,7 @@ impl Recorder {
     }
 
     pub(crate) fn add_link(&self, id: &Id, target: &Context) {
-        self.table.with(id.into_u64(), |span| {
+        self.spans().with(id.into_u64(), |span| {
             if let Some(recording) = span.opened.recording_mut() {
                 recording.add_link(target, &[]);
             }
@@ -109,7 +152,7 @@ impl Recorder {
             };
             match target {
                 Target::Span(id) => {
-                    self.table.with(id, |span| span.opened.recording_mut().map(add));
+                    self.spans().with(id, |span| span.opened.recording_mut().map(add));
                 }
                 Target::Entry(key) => {
                     thread::with(|thread| {
@@ -138,40 +181,60 @@ impl Recorder {
     }
 
     fn target(&self, entry: &mut Entry) -> Option<Target> {
-        match entry.key.span_of(self.address()) {
-            Some(id) => Some(Target::Span(id)),
+        match entry.key.span_of(self.core.address()) {
+            Some(id) => self.spans().with(id, |_| Target::Span(id)),
             None => entry.place.recording_mut().is_some().then_some(Target::Entry(entry.key)),
         }
     }
 
+    /// What is known of the span stays where it is: whether anything is, is asked when somebody wants to know.
     #[inline]
     pub(crate) fn enter(&self, id: &Id) {
-        let key = self.key(id);
-        // Under both locks, so that a context of some size is not moved about between them.
-        self.table.with(id.into_u64(), |span| {
-            thread::with(|thread| thread.stack.enter_span(key, span.opened.share()))
+        let (key, core) = (self.key(id), self.core.address());
+        let is_entered =
+            thread::with(|Thread { stack, local }| local.is_first(core) && stack.try_enter_traced(key));
+        if is_entered != Some(true) {
+            self.enter_slowly(key);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn enter_slowly(&self, key: Key) {
+        thread::with(|thread| {
+            thread.local.learn(&self.core);
+            thread.stack.enter_traced(key);
         });
     }
 
     #[inline]
     pub(crate) fn exit(&self, id: &Id) {
-        thread::with(|thread| thread.stack.forget(self.key(id)));
+        let key = self.key(id);
+        if thread::with(|thread| thread.stack.leave_last_traced(key)) != Some(true) {
+            Self::exit_inner(key);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn exit_inner(key: Key) {
+        thread::with(|thread| drop(thread.stack.leave(key)));
     }
 
     #[inline]
     pub(crate) fn close(&self, id: &Id) {
-        finish(self.table.remove(id.into_u64()));
+        finish(self.spans().remove(id.into_u64()));
     }
 
     /// Another handle to a span.
     pub(crate) fn acquire(&self, id: &Id) {
-        self.table.with(id.into_u64(), |span| span.handles += 1);
+        self.spans().with(id.into_u64(), |span| span.handles += 1);
     }
 
     /// One handle less; true when it was the last one.
     #[inline]
     pub(crate) fn release(&self, id: &Id) -> bool {
-        let span = self.table.release(id.into_u64());
+        let span = self.spans().release(id.into_u64());
         let is_closed = span.is_some();
         finish(span);
         is_closed
@@ -180,39 +243,35 @@ impl Recorder {
     /// Ends a span now, whoever still holds a handle.
     #[cfg(any(feature = "http", feature = "reqwest"))]
     pub(crate) fn end(&self, id: &Id) {
-        if let Some(recording) = self.table.with(id.into_u64(), |span| span.opened.take_recording()).flatten()
+        if let Some(recording) =
+            self.spans().with(id.into_u64(), |span| span.opened.take_recording()).flatten()
         {
             record::finish(recording);
         }
     }
 
     pub(crate) fn context_of(&self, id: &Id) -> Option<Context> {
-        self.table.with(id.into_u64(), |span| span.opened.context().clone())
+        self.spans().context_of(id.into_u64())
     }
 
     fn is_recording(&self, id: u64) -> bool {
-        self.table.with(id, |span| span.opened.recording_mut().is_some()).unwrap_or(false)
+        self.spans().with(id, |span| span.opened.recording_mut().is_some()).unwrap_or(false)
     }
 
     /// The innermost entered span.
     pub(crate) fn current(&self) -> Option<(Id, &'static Metadata<'static>)> {
-        let recorder = self.address();
+        let core = self.core.address();
         let innermost =
-            |thread: &mut Thread| thread.stack.entries_mut().find_map(|entry| entry.key.span_of(recorder));
+            |thread: &mut Thread| thread.stack.entries_mut().find_map(|entry| entry.key.span_of(core));
         let id = thread::with(innermost);
         let id = id.flatten()?;
-        let metadata = self.table.with(id, |span| span.metadata)?;
+        let metadata = self.spans().with(id, |span| span.metadata)?;
         Some((Id::from_u64(id), metadata))
     }
 
     #[inline]
     fn key(&self, id: &Id) -> Key {
-        Key::of_span(self.address(), id.into_u64())
-    }
-
-    #[inline]
-    fn address(&self) -> usize {
-        std::ptr::from_ref(self).addr()
+        Key::of_span(self.core.address(), id.into_u64())
     }
 }
 
@@ -224,27 +283,11 @@ enum Target {
     Entry(Key),
 }
 
-#[inline]
-fn finish(span: Option<OpenSpan>) {
-    if let Some(OpenSpan { opened: Opened::Recorded(recording), .. }) = span {
+#[inline(always)]
+fn finish(opened: Option<Opened>) {
+    if let Some(Opened::Recorded(recording)) = opened {
         record::finish(recording);
     }
-}
-
-/// Whether no two fields of a callsite have the same name.
-#[inline]
-fn has_distinct_fields(metadata: &Metadata<'_>) -> bool {
-    // Names are string literals: those of different fields rarely have even the same length.
-    let fields = metadata.fields();
-    let mut lengths = 0_u64;
-    for field in fields {
-        let bit = 1 << (field.name().len() & 63);
-        if lengths & bit != 0 {
-            return false;
-        }
-        lengths |= bit;
-    }
-    true
 }
 
 impl fmt::Debug for Recorder {

@@ -5,10 +5,11 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::{Mutex, MutexGuard};
 use tracing::Metadata;
 
+use crate::context::Context;
 use crate::context::thread::Opened;
 
 #[cfg(test)]
@@ -29,17 +30,17 @@ const NEAR: usize = 32;
 
 /// A map that many threads use at once.
 pub(crate) struct Table {
-    shards: Box<[Shard]>,
+    shards: Box<[Shard; SHARDS]>,
 }
 
-/// On cache lines of its own.
+/// On cache lines of its own. The lock is one that does not look for panics, of which there are none under it: taking it costs a third.
 #[repr(align(64))]
 #[derive(Default)]
 struct Shard(Mutex<Spans>);
 
 /// The spans of a shard. The id of a span says its place; where another has that already, it is kept elsewhere.
 #[derive(Default)]
-struct Spans {
+pub(crate) struct Spans {
     near: [Near; NEAR],
     far: HashMap<u64, OpenSpan, BuildHasherDefault<IdHasher>>,
 }
@@ -53,46 +54,65 @@ struct Near {
 
 impl Table {
     pub(crate) fn new() -> Self {
-        Self { shards: (0..SHARDS).map(|_| Shard::default()).collect() }
+        Self { shards: Box::new(std::array::from_fn(|_| Shard::default())) }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn insert(&self, id: u64, span: OpenSpan) {
         let mut spans = self.shard(id);
         let near = spans.near(id);
         if near.id == 0 {
-            *near = Near { id, span: Some(span) };
+            near.id = id;
+            // An empty place has nothing to drop, and that needs no look.
+            std::mem::forget(near.span.replace(span));
         } else {
             spans.insert_far(id, span);
         }
     }
 
-    #[inline]
-    pub(crate) fn remove(&self, id: u64) -> Option<OpenSpan> {
+    /// Takes a span out.
+    #[inline(always)]
+    pub(crate) fn remove(&self, id: u64) -> Option<Opened> {
         self.shard(id).remove(id)
     }
 
+    /// The span's part of the table, locked: whoever holds it must not call out.
+    #[inline(always)]
+    pub(crate) fn lock(&self, id: u64) -> MutexGuard<'_, Spans> {
+        self.shard(id)
+    }
+
     /// Runs a function on a span, under a lock: the function must not call out. `None` when there is no such span.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn with<T>(&self, id: u64, f: impl FnOnce(&mut OpenSpan) -> T) -> Option<T> {
         self.shard(id).get_mut(id).map(f)
     }
 
-    /// Takes a handle away from a span, and the span out when that was the last one.
-    #[inline]
-    pub(crate) fn release(&self, id: u64) -> Option<OpenSpan> {
-        let mut spans = self.shard(id);
-        let span = spans.get_mut(id)?;
-        span.handles = span.handles.saturating_sub(1);
-        if span.handles == 0 { spans.remove(id) } else { None }
+    /// The context of a span.
+    pub(crate) fn context_of(&self, id: u64) -> Option<Context> {
+        self.with(id, |span| span.opened.context().clone())
     }
 
-    #[inline]
+    /// Takes a handle away from a span, and the span out when that was the last one.
+    #[inline(always)]
+    pub(crate) fn release(&self, id: u64) -> Option<Opened> {
+        let mut spans = self.shard(id);
+        let near = spans.near(id);
+        match &mut near.span {
+            // Nearly always.
+            Some(OpenSpan { handles: 1, .. }) if near.id == id => {
+                near.id = 0;
+                near.span.take().map(|span| span.opened)
+            }
+            _ => spans.release_slowly(id),
+        }
+    }
+
+    #[inline(always)]
     fn shard(&self, id: u64) -> MutexGuard<'_, Spans> {
-        // Ids that follow each other, as those of one thread do, stay together.
-        let shard = (hash(id / NEAR as u64) >> 40) as usize & (SHARDS - 1);
-        // Nothing panics under the lock.
-        self.shards[shard].0.lock().unwrap_or_else(PoisonError::into_inner)
+        // Ids that follow each other, as those of one thread do, stay together. The upper bits of a product depend on all of the id.
+        let shard = ((id / NEAR as u64).wrapping_mul(ODD) >> (u64::BITS - SHARDS.ilog2())) as usize;
+        self.shards[shard].0.lock()
     }
 }
 
@@ -102,20 +122,30 @@ impl Spans {
         &mut self.near[id as usize & (NEAR - 1)]
     }
 
-    #[inline]
-    fn get_mut(&mut self, id: u64) -> Option<&mut OpenSpan> {
+    #[inline(always)]
+    pub(crate) fn get_mut(&mut self, id: u64) -> Option<&mut OpenSpan> {
         if self.near(id).id == id { self.near(id).span.as_mut() } else { self.get_far(id) }
     }
 
-    #[inline]
-    fn remove(&mut self, id: u64) -> Option<OpenSpan> {
+    #[inline(always)]
+    fn remove(&mut self, id: u64) -> Option<Opened> {
         let near = self.near(id);
         if near.id == id {
             near.id = 0;
-            near.span.take()
+            near.span.take().map(|span| span.opened)
         } else {
             self.remove_far(id)
         }
+    }
+
+    #[cold]
+    fn release_slowly(&mut self, id: u64) -> Option<Opened> {
+        let span = self.get_mut(id)?;
+        span.handles = span.handles.saturating_sub(1);
+        if span.handles > 0 {
+            return None;
+        }
+        self.remove(id)
     }
 
     #[cold]
@@ -129,8 +159,9 @@ impl Spans {
     }
 
     #[cold]
-    fn remove_far(&mut self, id: u64) -> Option<OpenSpan> {
-        self.far.remove(&id)
+    #[inline(never)]
+    fn remove_far(&mut self, id: u64) -> Option<Opened> {
+        self.far.remove(&id).map(|span| span.opened)
     }
 }
 
@@ -155,10 +186,11 @@ impl Hasher for IdHasher {
     }
 }
 
+const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// Both halves of the product, folded: every bit of the id reaches every bit of the hash.
 #[inline]
 fn hash(id: u64) -> u64 {
-    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let product = u128::from(id) * u128::from(ODD);
     (product as u64) ^ (product >> 64) as u64
 }

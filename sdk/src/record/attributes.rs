@@ -1,9 +1,10 @@
 //! Attributes of a message under construction: encoded where they will be sent from, each key once.
 
-use laneway_proto::otlp::field::{any_value, key_value};
+use laneway_proto::otlp::field::{self, any_value, key_value};
 use laneway_proto::otlp::wire::{self, WireType, varint_len};
 
 use super::room::Room;
+use super::span::ATTRIBUTE;
 use super::value::{Value, key, len_delimited, len_field, varint};
 
 /// Name of an attribute, as `KeyValue` has it on the wire: encoded when the program was compiled, or now.
@@ -44,6 +45,7 @@ impl Key for &str {
 pub struct StaticKey<const N: usize> {
     name: &'static str,
     encoded: [u8; N],
+    is_lane: bool,
 }
 
 impl<const N: usize> StaticKey<N> {
@@ -59,7 +61,7 @@ impl<const N: usize> StaticKey<N> {
             encoded[i + 2] = name.as_bytes()[i];
             i += 1;
         }
-        Self { name, encoded }
+        Self { name, encoded, is_lane: matches!(name.as_bytes(), b"lane") }
     }
 }
 
@@ -79,6 +81,205 @@ impl<const N: usize> Key for &StaticKey<N> {
         room.put(&[tag, len]);
         room.put(&self.encoded);
     }
+}
+
+/// What a name, a key or a text has at most, so that its length has one byte.
+pub(super) const MAX_SHORT: usize = 0x7f;
+/// Attributes that are written together, each with a key of its own: room is made once for all of them.
+#[doc(hidden)]
+pub trait Attributes {
+    /// How many there are.
+    const COUNT: usize;
+
+    /// Whether each of them is written with lengths of one byte, and none is to be dropped.
+    fn are_short(&self) -> bool;
+
+    /// Their encoded length, when they are short.
+    fn short_len(&self) -> usize;
+
+    /// Writes them, when they are short.
+    ///
+    /// # Safety
+    /// They are short, and there is room for [`short_len`](Self::short_len) bytes.
+    #[allow(unsafe_code)]
+    unsafe fn put(&self, room: &mut Room<'_>);
+
+    /// Hands out one after the other, whatever they are.
+    fn for_each(self, set: &mut dyn FnMut(&'static str, Value<'_>));
+}
+
+#[allow(unsafe_code)]
+impl Attributes for () {
+    const COUNT: usize = 0;
+
+    #[inline(always)]
+    fn are_short(&self) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn short_len(&self) -> usize {
+        0
+    }
+
+    #[inline(always)]
+    unsafe fn put(&self, _: &mut Room<'_>) {}
+
+    fn for_each(self, _: &mut dyn FnMut(&'static str, Value<'_>)) {}
+}
+
+#[allow(unsafe_code)]
+impl<const N: usize, Rest: Attributes> Attributes for ((&'static StaticKey<N>, Value<'_>), Rest) {
+    const COUNT: usize = 1 + Rest::COUNT;
+
+    #[inline(always)]
+    fn are_short(&self) -> bool {
+        let ((key, value), rest) = self;
+        // The lane of a span is that of its context.
+        N < 0x80 - 12
+            && !key.is_lane
+            && match *value {
+                Value::Str(text) => text.len() < 0x80 - 4 - N,
+                Value::Int(0..0x80) | Value::Uint(0..0x80) | Value::Bool(_) | Value::Double(_) => true,
+                _ => false,
+            }
+            && rest.are_short()
+    }
+
+    #[inline(always)]
+    fn short_len(&self) -> usize {
+        let ((_, value), rest) = self;
+        let value_len = match value {
+            Value::Str(text) => 2 + text.len(),
+            Value::Double(_) => 9,
+            _ => 2,
+        };
+        2 + N + 2 + value_len + rest.short_len()
+    }
+
+    #[inline(always)]
+    unsafe fn put(&self, room: &mut Room<'_>) {
+        let ((key, value), rest) = self;
+        let head = |value_len: u8| [ATTRIBUTE, N as u8 + 2 + value_len];
+        // SAFETY: the pieces of each value add up to what `short_len` counted for it, of which there is room.
+        unsafe {
+            match *value {
+                Value::Str(text) => {
+                    let len = text.len() as u8;
+                    room.put_unchecked(&head(2 + len));
+                    room.put_unchecked(&key.encoded);
+                    room.put_unchecked(&text_head(len));
+                    room.put_unchecked(text.as_bytes());
+                }
+                Value::Double(value) => {
+                    room.put_unchecked(&head(9));
+                    room.put_unchecked(&key.encoded);
+                    room.put_unchecked(&[VALUE, 9, DOUBLE]);
+                    room.put_unchecked(&value.to_bits().to_le_bytes());
+                }
+                _ => {
+                    let (tag, byte) = match *value {
+                        Value::Bool(value) => (BOOL, u8::from(value)),
+                        Value::Int(value) => (INT, value as u8),
+                        Value::Uint(value) => (INT, value as u8),
+                        // Not short.
+                        _ => return,
+                    };
+                    room.put_unchecked(&head(2));
+                    room.put_unchecked(&key.encoded);
+                    room.put_unchecked(&[VALUE, 2, tag, byte]);
+                }
+            }
+            rest.put(room);
+        }
+    }
+
+    #[inline(always)]
+    fn for_each(self, set: &mut dyn FnMut(&'static str, Value<'_>)) {
+        let ((key, value), rest) = self;
+        set(key.name, value);
+        rest.for_each(set);
+    }
+}
+
+/// What a short text begins with as a value: `[VALUE, 2 + len, STRING, len]`, by one multiplication.
+#[inline(always)]
+const fn text_head(len: u8) -> [u8; 4] {
+    (u32::from_le_bytes([VALUE, 2, STRING, 0]) + len as u32 * 0x0100_0100).to_le_bytes()
+}
+
+/// The name of an attribute, encoded at run time once for many spans. It is copied whole, whatever its length.
+pub(crate) struct PaddedKey([u8; PaddedKey::LEN]);
+
+impl PaddedKey {
+    const LEN: usize = 32;
+
+    /// Length of the encoded field.
+    #[inline(always)]
+    fn len(&self) -> u8 {
+        self.0[1] + 2
+    }
+
+    /// `None` for a name of more than 30 bytes.
+    pub(crate) fn new(name: &str) -> Option<Self> {
+        Self::of_field(NAME, name)
+    }
+
+    /// The same of the name of a span.
+    pub(crate) fn of_span(name: &str) -> Option<Self> {
+        Self::of_field(key(field::span::NAME, WireType::Len), name)
+    }
+
+    fn of_field(tag: u8, name: &str) -> Option<Self> {
+        let mut encoded = [0; Self::LEN];
+        let len = u8::try_from(name.len()).ok()?;
+        encoded[..2].copy_from_slice(&[tag, len]);
+        encoded.get_mut(2..2 + name.len())?.copy_from_slice(name.as_bytes());
+        Some(Self(encoded))
+    }
+}
+
+/// Appends the name of a span.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub(super) fn push_name(buf: &mut Vec<u8>, name: &PaddedKey) {
+    let mut room = Room::reserve(buf, PaddedKey::LEN);
+    // SAFETY: room was made for what is copied, and a name is no longer.
+    unsafe { room.put_padded(&name.0, usize::from(name.len())) }
+}
+
+/// Appends an attribute with a short text; false, and nothing is written, when it is not short or the buffer must grow. So the
+/// function calls nothing, and keeps no registers for that.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub(super) fn push_short_text(buf: &mut Vec<u8>, key: &PaddedKey, text: &str) -> bool {
+    if text.len() > MAX_SHORT - 4 - PaddedKey::LEN {
+        return false;
+    }
+    let len = text.len() as u8;
+    let Some(mut room) = Room::at_hand(buf, 2 + PaddedKey::LEN + 4 + text.len()) else { return false };
+    // SAFETY: the pieces are no longer than what room was made for; a key is no longer than what is copied of it.
+    unsafe {
+        room.put_unchecked(&[ATTRIBUTE, key.len() + 4 + len]);
+        room.put_padded(&key.0, usize::from(key.len()));
+        room.put_unchecked(&text_head(len));
+        room.put_unchecked(text.as_bytes());
+    }
+    true
+}
+
+/// Appends an attribute with a value of one byte: an integer below 128, or a truth value. False when the buffer must grow.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub(super) fn push_byte(buf: &mut Vec<u8>, key: &PaddedKey, tag: u8, value: u8) -> bool {
+    let Some(mut room) = Room::at_hand(buf, 2 + PaddedKey::LEN + 4) else { return false };
+    // SAFETY: as above.
+    unsafe {
+        room.put_unchecked(&[ATTRIBUTE, key.len() + 4]);
+        room.put_padded(&key.0, usize::from(key.len()));
+        room.put_unchecked(&[VALUE, 2, tag, value]);
+    }
+    true
 }
 
 /// Appends an attribute; `tag` is the key of the field that the surrounding message keeps its attributes in.
@@ -112,7 +313,9 @@ pub(super) fn push(buf: &mut Vec<u8>, tag: u8, name: impl Key, value: Value<'_>,
 const NAME: u8 = key(key_value::KEY, WireType::Len);
 const VALUE: u8 = key(key_value::VALUE, WireType::Len);
 const STRING: u8 = key(any_value::STRING_VALUE, WireType::Len);
-const INT: u8 = key(any_value::INT_VALUE, WireType::Varint);
+const DOUBLE: u8 = key(any_value::DOUBLE_VALUE, WireType::Fixed64);
+pub(super) const BOOL: u8 = key(any_value::BOOL_VALUE, WireType::Varint);
+pub(super) const INT: u8 = key(any_value::INT_VALUE, WireType::Varint);
 
 #[inline(never)]
 fn push_text(buf: &mut Vec<u8>, tag: u8, name: &str, text: &str, max_bytes: usize) {

@@ -1,8 +1,9 @@
 //! Wall time for spans, from a counter that costs little to read.
 //!
 //! Where the kernel itself keeps its time by the processor's time stamp counter, so do we: that spares more than half of a
-//! clock read. Elsewhere ticks are the nanoseconds of [`Instant`]. The exporter's thread compares the counter with the
-//! system's clocks every second and publishes the comparison; until there is a first one, the system's clock is asked.
+//! clock read. The exporter's thread compares the counter with the system's clocks every second and publishes the comparison;
+//! until there is a first one, the system's clock is asked. So it is where there is no such counter; there ticks are the
+//! nanoseconds of [`Instant`].
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -41,16 +42,22 @@ struct Anchor {
     scale: u64,
 }
 
-impl Anchor {
-    #[inline]
-    fn ns(&self, ticks: u64) -> u64 {
-        to_ns(ticks, self.scale)
-    }
-}
-
 #[inline]
 fn to_ns(ticks: u64, scale: u64) -> u64 {
     ((u128::from(ticks) * u128::from(scale)) >> 32) as u64
+}
+
+/// What a thread knows of the clock: the last comparison that it saw. One that is older than the last is as good for a while.
+pub(super) struct Watch {
+    version: u32,
+    anchor: Anchor,
+}
+
+impl Default for Watch {
+    /// One that is not set.
+    fn default() -> Self {
+        Self { version: Published::NEVER, anchor: Anchor { ticks: 0, unix_ns: 0, scale: 0 } }
+    }
 }
 
 /// The counter and the system's clocks at one moment.
@@ -65,25 +72,40 @@ impl Clock {
     pub(crate) fn new() -> Self {
         let ticks = Ticks::detect();
         let reading = ticks.reading();
-        let scale = match ticks {
-            Ticks::Monotonic(_) => 1 << 32,
-            Ticks::TimeStampCounter => 0,
-        };
-        let anchor = Anchor { ticks: reading.ticks, unix_ns: reading.unix_ns, scale };
+        let anchor = Anchor { ticks: reading.ticks, unix_ns: reading.unix_ns, scale: 0 };
         Self { ticks, anchor: Published::new(anchor), since: std::sync::Mutex::new(reading) }
     }
 
     /// Now.
-    #[inline]
     pub(crate) fn now(&self) -> Moment {
-        let ticks = self.ticks.now();
-        let anchor = self.anchor.load();
-        let unix_ns = if anchor.scale == 0 {
-            unix_ns()
+        let mut moment = Moment::default();
+        self.read(&mut Watch::default(), &mut moment);
+        moment
+    }
+
+    /// Writes down what time it is, by the watch of a thread.
+    #[inline(always)]
+    pub(super) fn read(&self, watch: &mut Watch, moment: &mut Moment) {
+        if watch.version != self.anchor.version() {
+            return self.read_slowly(watch, moment);
+        }
+        let (anchor, ticks) = (watch.anchor, time_stamp_counter());
+        let unix_ns = anchor.unix_ns.wrapping_add(to_ns(ticks.wrapping_sub(anchor.ticks), anchor.scale));
+        *moment = Moment { unix_ns, ticks, scale: anchor.scale };
+    }
+
+    /// Sets the watch, when there is something to set it by.
+    #[cold]
+    fn read_slowly(&self, watch: &mut Watch, moment: &mut Moment) {
+        let (version, anchor) = self.anchor.load();
+        if anchor.scale == 0 {
+            *moment = Moment { unix_ns: unix_ns(), ticks: self.ticks.now(), scale: 0 };
         } else {
-            anchor.unix_ns.wrapping_add(anchor.ns(ticks.wrapping_sub(anchor.ticks)))
-        };
-        Moment { unix_ns, ticks, scale: anchor.scale }
+            *watch = Watch { version, anchor };
+            let ticks = time_stamp_counter();
+            let unix_ns = anchor.unix_ns.wrapping_add(to_ns(ticks.wrapping_sub(anchor.ticks), anchor.scale));
+            *moment = Moment { unix_ns, ticks, scale: anchor.scale };
+        }
     }
 
     /// The wall time now, as the counter measured it from an earlier moment on: no step of the system's clock makes a span end
@@ -91,15 +113,20 @@ impl Clock {
     #[inline]
     pub(crate) fn unix_ns_since(&self, start: &Moment) -> u64 {
         if start.scale == 0 {
-            return Self::unix_ns_since_uncompared(start);
+            return self.unix_ns_since_uncompared(start);
         }
-        start.unix_ns.saturating_add(to_ns(self.ticks.now().saturating_sub(start.ticks), start.scale))
+        // Centuries in nanoseconds: the sum does not overflow.
+        start.unix_ns.wrapping_add(to_ns(time_stamp_counter().saturating_sub(start.ticks), start.scale))
     }
 
-    /// The end of a span that began before the first comparison: its wall time was the system's.
+    /// The end of a span that began when there was no comparison with the time stamp counter.
     #[cold]
-    fn unix_ns_since_uncompared(start: &Moment) -> u64 {
-        unix_ns().max(start.unix_ns)
+    fn unix_ns_since_uncompared(&self, start: &Moment) -> u64 {
+        match self.ticks {
+            Ticks::Monotonic(_) => start.unix_ns.saturating_add(self.ticks.now().saturating_sub(start.ticks)),
+            // Its wall time was the system's.
+            Ticks::TimeStampCounter => unix_ns().max(start.unix_ns),
+        }
     }
 
     /// Compares the counter with the system's clocks. For one thread, every second.
@@ -107,7 +134,7 @@ impl Clock {
         let Ok(mut since) = self.since.lock() else { return };
         let now = self.ticks.reading();
         let elapsed = now.instant.saturating_duration_since(since.instant);
-        let mut anchor = self.anchor.load();
+        let (_, mut anchor) = self.anchor.load();
         if elapsed >= BASELINE {
             if let Ticks::TimeStampCounter = self.ticks
                 && let Some(ticks) = now.ticks.checked_sub(since.ticks).filter(|&ticks| ticks > 0)
@@ -120,7 +147,7 @@ impl Clock {
         let margin = now.ticks.min(MARGIN_TICKS);
         self.anchor.store(Anchor {
             ticks: now.ticks - margin,
-            unix_ns: now.unix_ns.saturating_sub(anchor.ns(margin)),
+            unix_ns: now.unix_ns.saturating_sub(to_ns(margin, anchor.scale)),
             ..anchor
         });
     }
@@ -209,8 +236,16 @@ impl Published {
         }
     }
 
+    /// No version that can be read.
+    const NEVER: u32 = 1;
+
     #[inline]
-    fn load(&self) -> Anchor {
+    fn version(&self) -> u32 {
+        self.version.load(Ordering::Relaxed)
+    }
+
+    /// The anchor, and which version it is.
+    fn load(&self) -> (u32, Anchor) {
         loop {
             let version = self.version.load(Ordering::Acquire);
             let anchor = Anchor {
@@ -220,7 +255,7 @@ impl Published {
             };
             fence(Ordering::Acquire);
             if version & 1 == 0 && self.version.load(Ordering::Relaxed) == version {
-                return anchor;
+                return (version, anchor);
             }
             std::hint::spin_loop();
         }

@@ -34,7 +34,7 @@ pub(crate) fn open_here(name: &'static str) -> Opened {
 fn open_in_scope(thread: &mut Thread, name: &'static str) -> Opened {
     match thread.local.scoped_default() {
         Some(core) => core.open_on(thread, name),
-        None => Opened::carrier(thread.stack.current()),
+        None => Opened::carrier(&thread.current()),
     }
 }
 

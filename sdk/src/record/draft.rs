@@ -1,11 +1,12 @@
 //! What the fields of a span or an event say, encoded as they come.
 
 use laneway_proto::Lane;
+use laneway_proto::otlp::field;
 
-use super::attributes::{self, Fields, Key};
+use super::attributes::{self, Fields, Key, PaddedKey};
+use super::kind::{SpanKind, StatusCode};
 use super::limits::{Limits, truncate};
-use super::span::{SpanKind, StatusCode};
-use super::value::Value;
+use super::value::{Value, len_delimited, len_field};
 
 /// A message under construction: its attributes encoded in place, and beside them what is no attribute.
 ///
@@ -22,9 +23,41 @@ pub(crate) struct Draft {
     pub(super) name: String,
     /// Empty when it is not stated.
     pub(super) status_message: String,
-    /// Whether there is anything but attributes that were kept: most spans have nothing else, and then nothing else needs to be
-    /// looked at or put back.
-    pub(super) is_touched: bool,
+    /// What is to be done when it ends.
+    pub(super) pending: Pending,
+}
+
+/// What is out of the ordinary with a message, so that it needs a second look when it ends. With most nothing is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Pending(u8);
+
+impl Pending {
+    /// There is something but attributes that were kept.
+    pub(super) const TOUCHED: Self = Self(1);
+    /// Its name is not written yet.
+    pub(super) const NAME: Self = Self(2);
+    /// It begins with fields that other spans share.
+    pub(super) const ENTRY: Self = Self(4);
+
+    #[inline]
+    pub(super) fn add(&mut self, Self(other): Self) {
+        self.0 |= other;
+    }
+
+    #[inline]
+    pub(super) fn remove(&mut self, Self(other): Self) {
+        self.0 &= !other;
+    }
+
+    #[inline]
+    pub(super) fn has(self, Self(other): Self) -> bool {
+        self.0 & other != 0
+    }
+
+    #[inline]
+    pub(super) fn is_none(self) -> bool {
+        self.0 == 0
+    }
 }
 
 /// How many there are, and how many were not kept.
@@ -45,6 +78,13 @@ impl Count {
             self.drop_one();
             false
         }
+    }
+
+    /// Counts one more, which is within the limit.
+    #[inline]
+    fn add(&mut self) -> bool {
+        self.kept += 1;
+        true
     }
 
     pub(super) fn drop_one(&mut self) {
@@ -68,9 +108,15 @@ impl Draft {
     /// Empties it, and gives back memory that an unusually large message took.
     #[inline]
     pub(crate) fn clear(&mut self) {
-        if self.is_touched || self.buf.len() > KEPT_BYTES {
+        if self.pending.has(Pending::TOUCHED) || self.buf.len() > KEPT_BYTES {
             self.clear_all();
         }
+        self.clear_plain();
+    }
+
+    /// The same, when there is nothing but a few attributes.
+    #[inline(always)]
+    pub(super) fn clear_plain(&mut self) {
         self.buf.clear();
         (self.attributes.kept, self.fields_at) = (0, 0);
     }
@@ -88,12 +134,21 @@ impl Draft {
         *self = Self { buf, name, status_message, ..Self::default() };
     }
 
+    /// Writes the name of a span where its attributes begin, in the place of so many bytes before.
+    pub(super) fn put_name(&mut self, before: usize, name: &str) {
+        let mut field = Vec::with_capacity(len_field(name.len()));
+        len_delimited(&mut field, field::span::NAME, name.as_bytes());
+        let at = self.fields_at - before;
+        self.fields_at = at + field.len();
+        drop(self.buf.splice(at..at + before, field));
+    }
+
     /// Gives a span attribute its value.
     #[inline(always)]
     pub(crate) fn set(&mut self, name: impl Key, value: Value<'_>, keys: Keys, limits: &Limits) {
         if name.name() == Lane::KEY {
             // The lane of a span is that of its context: an attribute cannot pretend another.
-            self.is_touched = true;
+            self.pending.add(Pending::TOUCHED);
             self.attributes.drop_one();
             return;
         }
@@ -118,14 +173,42 @@ impl Draft {
         if removed.is_some() || self.attributes.admit(max_count) {
             attributes::push(&mut self.buf, tag, name, value, max_bytes);
         } else {
-            self.is_touched = true;
+            self.pending.add(Pending::TOUCHED);
         }
         removed
     }
 
+    /// Writes the name of a span, behind what is there already.
+    #[inline(always)]
+    pub(super) fn add_name(&mut self, name: &PaddedKey) {
+        attributes::push_name(&mut self.buf, name);
+        self.fields_at = self.buf.len();
+    }
+
+    /// Adds an attribute with a short text; false, and nothing is added, when it is not short or memory is to be had first. The
+    /// caller has looked at the limits, and at the names.
+    #[inline(always)]
+    pub(crate) fn add_short_text(&mut self, key: &PaddedKey, text: &str) -> bool {
+        attributes::push_short_text(&mut self.buf, key, text) && self.attributes.add()
+    }
+
+    /// Adds an attribute that is an integer below 128; otherwise as above.
+    #[inline(always)]
+    pub(crate) fn add_short_int(&mut self, key: &PaddedKey, value: u64) -> bool {
+        value < 0x80
+            && attributes::push_byte(&mut self.buf, key, attributes::INT, value as u8)
+            && self.attributes.add()
+    }
+
+    /// Adds an attribute that is a truth value; otherwise as above.
+    #[inline(always)]
+    pub(crate) fn add_bool(&mut self, key: &PaddedKey, value: bool) -> bool {
+        attributes::push_byte(&mut self.buf, key, attributes::BOOL, u8::from(value)) && self.attributes.add()
+    }
+
     /// Takes over what was collected apart, as if it had been recorded here.
     pub(crate) fn merge(&mut self, later: &Self, limits: &Limits) {
-        self.is_touched = true;
+        self.pending.add(Pending::TOUCHED);
         for field in Fields::of(&later.buf) {
             let Some(name) = field.attribute_name(super::span::ATTRIBUTE) else { continue };
             // Names come from `&str`s.
@@ -150,23 +233,23 @@ impl Draft {
 
     /// States the status; one of higher priority stays.
     pub(crate) fn state(&mut self, code: StatusCode) {
-        self.is_touched = true;
+        self.pending.add(Pending::TOUCHED);
         self.status_code = self.status_code.max(Some(code));
     }
 
     pub(crate) fn set_kind(&mut self, kind: SpanKind) {
-        self.is_touched = true;
+        self.pending.add(Pending::TOUCHED);
         self.kind = Some(kind);
     }
 
     pub(crate) fn rename(&mut self, name: &str, limits: &Limits) {
-        self.is_touched = true;
+        self.pending.add(Pending::TOUCHED);
         self.name.clear();
         self.name.push_str(truncate(name, limits.text_bytes));
     }
 
     pub(crate) fn describe_status(&mut self, message: &str, limits: &Limits) {
-        self.is_touched = true;
+        self.pending.add(Pending::TOUCHED);
         self.status_message.clear();
         self.status_message.push_str(truncate(message, limits.text_bytes));
     }

@@ -9,6 +9,7 @@ use rand::Rng;
 use rand::rngs::SmallRng;
 
 use super::Core;
+use super::clock::{Moment, Watch};
 use super::draft::{Draft, KEPT_BYTES};
 use super::origins::{Origin, RecentOrigins};
 use super::span::Recording;
@@ -43,6 +44,7 @@ pub(crate) struct Local {
 pub(super) struct Outlet {
     core: Arc<Core>,
     sender: Sender,
+    watch: Watch,
     origins: RecentOrigins,
     #[allow(
         clippy::vec_box,
@@ -100,8 +102,8 @@ impl Local {
         }
     }
 
-    #[inline]
     /// A number that no other span of the process has.
+    #[inline]
     pub(crate) fn next_span_number(&mut self) -> u64 {
         if self.numbers.0 == self.numbers.1 {
             self.reserve_numbers();
@@ -137,8 +139,18 @@ impl Local {
 
     /// Whether the first outlet is that of this core. Nearly always there is no other.
     #[inline(always)]
-    fn is_first(&self, core: usize) -> bool {
+    pub(crate) fn is_first(&self, core: usize) -> bool {
         self.outlets.first().is_some_and(|outlet| Arc::as_ptr(&outlet.core).addr() == core)
+    }
+
+    /// The SDK at this address, when this thread has used it.
+    pub(crate) fn core(&self, address: usize) -> Option<&Arc<Core>> {
+        self.outlets.iter().map(|outlet| &outlet.core).find(|core| core.address() == address)
+    }
+
+    /// Makes the SDK known to this thread.
+    pub(crate) fn learn(&mut self, core: &Arc<Core>) {
+        self.outlet(core);
     }
 
     /// Ends a span now and puts it on its way.
@@ -167,8 +179,9 @@ impl Local {
         self.outlets.push(Outlet {
             core: core.clone(),
             sender,
+            watch: Watch::default(),
             origins: RecentOrigins::default(),
-            stock: Vec::new(),
+            stock: Vec::with_capacity(MAX_STOCK),
         });
         self.outlets.len() - 1
     }
@@ -194,6 +207,12 @@ impl Outlet {
         self.stock.pop().unwrap_or_else(|| self.restock())
     }
 
+    /// Writes down what time it is.
+    #[inline(always)]
+    pub(super) fn read_clock(&mut self, moment: &mut Moment) {
+        self.core.clock.read(&mut self.watch, moment);
+    }
+
     /// What calls from this operation are told to come from.
     #[inline]
     pub(super) fn origin(&mut self, operation: &str) -> Option<&'static Origin> {
@@ -208,13 +227,39 @@ impl Outlet {
 
     #[inline(always)]
     fn finish(&mut self, mut recording: Box<Recording>) {
-        recording.end(self.core.clock.unix_ns_since(recording.start()));
-        self.sender.send(recording.encoded());
-        recording.reset();
+        let end_unix_ns = self.core.clock.unix_ns_since(recording.start());
+        let is_sent = recording.is_plain()
+            && recording
+                .end_plain(end_unix_ns)
+                .is_some_and(|(head, pieces)| self.sender.try_send(head, pieces));
+        if is_sent {
+            recording.reset_plain();
+        } else {
+            self.finish_slowly(&mut recording, end_unix_ns);
+        }
+        if self.stock.len() == self.stock.capacity() {
+            self.make_room();
+        }
         self.stock.push(recording);
-        if self.stock.len() > MAX_STOCK {
+    }
+
+    /// For one more in the stock.
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self) {
+        if self.stock.len() >= MAX_STOCK {
             self.core.depot.give(&mut self.stock, HALF_STOCK);
         }
+        self.stock.reserve(1);
+    }
+
+    #[inline(never)]
+    fn finish_slowly(&mut self, recording: &mut Recording, end_unix_ns: u64) {
+        let is_sent = recording.end(end_unix_ns).is_some_and(|pieces| self.sender.send_pieces(pieces));
+        if !is_sent {
+            self.sender.send(&recording.encoded());
+        }
+        recording.reset();
     }
 }
 

@@ -7,7 +7,8 @@ mod tests;
 ///
 /// An attribute is written in half a dozen pieces of a few bytes. Appended to the vector each would ask anew whether the vector
 /// must grow, which costs more than the bytes.
-pub(crate) struct Room<'a> {
+#[derive(Debug)]
+pub struct Room<'a> {
     buf: &'a mut Vec<u8>,
     /// Where the next byte goes.
     at: *mut u8,
@@ -29,6 +30,12 @@ impl<'a> Room<'a> {
         Self { buf, at, left: len, len: filled + len }
     }
 
+    /// The same, when there is room already: who cannot wait for memory asks another.
+    #[inline(always)]
+    pub(super) fn at_hand(buf: &'a mut Vec<u8>, len: usize) -> Option<Self> {
+        if buf.capacity() - buf.len() < len { None } else { Some(Self::reserve(buf, len)) }
+    }
+
     /// Writes what comes next.
     ///
     /// # Panics
@@ -46,10 +53,38 @@ impl<'a> Room<'a> {
         self.left -= bytes.len();
     }
 
-    /// Ends it; how long the buffer is now.
+    /// Writes what comes next, where the lengths of all pieces were added up when room was made.
+    ///
+    /// # Safety
+    /// There is room for the bytes.
     #[inline(always)]
-    pub(super) fn end(self) -> usize {
-        self.len - self.left
+    #[allow(unsafe_code)]
+    pub(super) unsafe fn put_unchecked(&mut self, bytes: &[u8]) {
+        debug_assert!(bytes.len() <= self.left, "more is written than was reserved");
+        // SAFETY: as in `put`, and that it fits is what the caller promises.
+        unsafe {
+            copy(bytes, self.at);
+            self.at = self.at.add(bytes.len());
+        }
+        self.left = self.left.wrapping_sub(bytes.len());
+    }
+}
+
+impl Room<'_> {
+    /// Writes all of the bytes, of which so many stay: what comes next is written over the rest.
+    ///
+    /// # Safety
+    /// There is room for all of the bytes, and no more of them stay than there are.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    pub(super) unsafe fn put_padded<const N: usize>(&mut self, bytes: &[u8; N], len: usize) {
+        debug_assert!(N <= self.left && len <= N, "more is written than was reserved");
+        // SAFETY: as in `put`, and that it fits is what the caller promises.
+        unsafe {
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.at, N);
+            self.at = self.at.add(len);
+        }
+        self.left = self.left.wrapping_sub(len);
     }
 }
 
@@ -62,26 +97,46 @@ impl Drop for Room<'_> {
     }
 }
 
-/// Copies bytes. Nearly all texts have at most 64: those are copied here, in two moves that may overlap, for less than what a call
+/// [`copy`] of what has mostly more than 64 bytes, and is not looked at for being shorter first.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+#[allow(unsafe_code)]
+pub(super) unsafe fn copy_long(bytes: &[u8], to: *mut u8) {
+    let (from, len) = (bytes.as_ptr(), bytes.len());
+    // SAFETY: the caller promises the room, and the branch looks at the length.
+    unsafe {
+        if (64..=128).contains(&len) {
+            ends::<64>(from, to, len);
+        } else {
+            copy(bytes, to);
+        }
+    }
+}
+
+/// Copies the first and the last `N` bytes.
+///
+/// # Safety
+/// There are as many, and `to` has room for all of them.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn ends<const N: usize>(from: *const u8, to: *mut u8, len: usize) {
+    // SAFETY: both reads are within the bytes, both writes within the room, as the caller promises.
+    unsafe {
+        std::ptr::copy_nonoverlapping(from, to, N);
+        std::ptr::copy_nonoverlapping(from.add(len - N), to.add(len - N), N);
+    }
+}
+
+/// Copies bytes. Nearly all have at most 128: those are copied here, in two moves that may overlap, for less than what a call
 /// of `memcpy` costs.
 ///
 /// # Safety
 /// `to` has room for the bytes, which are not there.
 #[inline(always)]
 #[allow(unsafe_code)]
-unsafe fn copy(bytes: &[u8], to: *mut u8) {
-    /// Copies the first and the last `N` bytes.
-    ///
-    /// # Safety
-    /// As above, and there are as many.
-    #[inline(always)]
-    unsafe fn ends<const N: usize>(from: *const u8, to: *mut u8, len: usize) {
-        // SAFETY: both reads are within the bytes, both writes within the room, as the caller promises.
-        unsafe {
-            std::ptr::copy_nonoverlapping(from, to, N);
-            std::ptr::copy_nonoverlapping(from.add(len - N), to.add(len - N), N);
-        }
-    }
+pub(super) unsafe fn copy(bytes: &[u8], to: *mut u8) {
     let (from, len) = (bytes.as_ptr(), bytes.len());
     // SAFETY: the caller promises the room, and each branch looks at the length.
     unsafe {
@@ -90,6 +145,8 @@ unsafe fn copy(bytes: &[u8], to: *mut u8) {
                 ends::<16>(from, to, len);
             } else if len <= 64 {
                 ends::<32>(from, to, len);
+            } else if len <= 128 {
+                ends::<64>(from, to, len);
             } else {
                 std::ptr::copy_nonoverlapping(from, to, len);
             }

@@ -39,20 +39,21 @@ impl Extent {
 /// The end that fills a segment: there is one for each, and it is not cloned.
 pub(crate) struct Writer {
     segment: Arc<Segment>,
-    filled: Extent,
+    /// As the segment has it.
+    filled: u64,
 }
 
 impl Segment {
     /// A segment, for one thread to fill and others to read.
     pub(crate) fn with_capacity(capacity: usize) -> Writer {
         let segment = Self { bytes: Shared::new(capacity), capacity, filled: AtomicU64::new(0) };
-        Writer { segment: Arc::new(segment), filled: Extent::default() }
+        Writer { segment: Arc::new(segment), filled: 0 }
     }
 
     /// The same memory for other spans; `None` while somebody else holds the segment.
     pub(crate) fn reuse(mut segment: Arc<Self>) -> Option<Writer> {
         Arc::get_mut(&mut segment)?.filled = AtomicU64::new(0);
-        Some(Writer { segment, filled: Extent::default() })
+        Some(Writer { segment, filled: 0 })
     }
 
     /// How far it is filled by now.
@@ -71,28 +72,34 @@ impl Segment {
 }
 
 impl Writer {
-    /// Puts a span in; false when there is no room for all of it.
-    #[inline]
+    /// Puts a span in, of a head and some pieces; false when there is no room for all of it.
+    #[inline(always)]
     #[allow(unsafe_code)]
-    pub(crate) fn push(&mut self, span: &[u8]) -> bool {
+    pub(crate) fn push<const H: usize, const N: usize>(
+        &mut self,
+        head: &[u8; H],
+        pieces: [&[u8]; N],
+    ) -> bool {
         let segment = &*self.segment;
-        if span.len() > segment.capacity - self.filled.bytes {
+        let at = Extent::unpack(self.filled).bytes;
+        // Pieces are slices in memory: their lengths add up to no more than that.
+        let len = H + pieces.iter().map(|piece| piece.len()).sum::<usize>();
+        if len > segment.capacity - at {
             return false;
         }
         // SAFETY: the range is within the segment, as was just seen, and behind what is filled, where nobody reads; this is the
         // only writer, for it is not cloned and is borrowed mutably.
-        unsafe { segment.bytes.write(self.filled.bytes, span) };
-        self.filled.bytes += span.len();
-        self.filled.spans += 1;
+        unsafe { segment.bytes.write(at, head, pieces) };
+        self.filled += Extent { bytes: len, spans: 1 }.pack();
         // Release: the bytes are there before it is said so.
-        segment.filled.store(self.filled.pack(), Ordering::Release);
+        segment.filled.store(self.filled, Ordering::Release);
         true
     }
 
     /// Spans that were put in.
     #[inline]
     pub(crate) fn spans(&self) -> usize {
-        self.filled.spans
+        Extent::unpack(self.filled).spans
     }
 
     /// The segment, to be read.

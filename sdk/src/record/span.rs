@@ -7,85 +7,27 @@ use laneway_proto::otlp::field;
 use laneway_proto::otlp::wire::{self, WireType};
 
 use super::Core;
-use super::attributes::{Open, push};
+use super::attributes::{Attributes, MAX_SHORT, PaddedKey, push};
 use super::clock::Moment;
-use super::draft::{Count, Draft};
+use super::draft::{Count, Draft, KEPT_BYTES, Keys, Pending};
+use super::head::{Head, flags};
+use super::kind::{SpanKind, StatusCode};
 use super::limits::{Limits, truncate};
+use super::local::Outlet;
 use super::room::Room;
-use super::value::{Value, key};
+use super::value::{Value, key, len_delimited, len_field};
 use crate::context::{Context, SpanContext};
 
 /// Key of a span's attributes on the wire.
 pub(super) const ATTRIBUTE: u8 = key(field::span::ATTRIBUTES, WireType::Len);
-
-/// What kind of work a span stands for: OpenTelemetry's `SpanKind`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SpanKind {
-    /// Within a service.
-    #[default]
-    Internal = 1,
-    /// Answers a request.
-    Server = 2,
-    /// Makes a request and waits for the answer.
-    Client = 3,
-    /// Sends a message that nobody answers.
-    Producer = 4,
-    /// Handles such a message.
-    Consumer = 5,
-}
-
-impl SpanKind {
-    /// Of either case, as users of `tracing-opentelemetry` write it; an unknown one counts as none.
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
-        [
-            ("internal", Self::Internal),
-            ("server", Self::Server),
-            ("client", Self::Client),
-            ("producer", Self::Producer),
-            ("consumer", Self::Consumer),
-        ]
-        .into_iter()
-        .find_map(|(known, kind)| known.eq_ignore_ascii_case(name).then_some(kind))
-    }
-}
-
-/// OTLP's `StatusCode`, without unset. In the order of priority that OpenTelemetry gives them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum StatusCode {
-    Error,
-    Ok,
-}
-
-impl StatusCode {
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
-        if name.eq_ignore_ascii_case("ok") {
-            Some(Self::Ok)
-        } else if name.eq_ignore_ascii_case("error") {
-            Some(Self::Error)
-        } else {
-            None
-        }
-    }
-
-    const fn to_otlp(self) -> u64 {
-        match self {
-            Self::Ok => 1,
-            Self::Error => 2,
-        }
-    }
-}
+const NAME: u8 = key(field::span::NAME, WireType::Len);
 
 /// What is recorded of a sampled span: the bytes that will be sent, written as things happen.
 ///
 /// ```text
-/// 0  key of ScopeSpans.spans, length (two bytes, patched)
-/// 3  trace id, span id
-/// 31 start, end (patched)
-/// 49 flags, kind (patched)
-/// 57 parent's span id, unless this is a root
-///    tracestate, lane
-///    attributes, events, links as they come
-///    name, status, counts of what was dropped (when it ends)
+/// head              ids, times, flags, kind, parent
+/// request's fields  tracestate, lane: those of the context, which all spans of a request share
+/// draft             name; attributes, events, links as they come; status, counts of what was dropped (when it ends)
 /// ```
 #[derive(Debug)]
 pub(crate) struct Recording {
@@ -94,14 +36,18 @@ pub(crate) struct Recording {
     /// Address of the same, which while there is a weak reference nothing else can have.
     core_address: usize,
     limits: Limits,
+    /// How many attributes may be written without a look at the other limits.
+    short_attributes: usize,
     context: Context,
     start: Moment,
     /// Unless the draft has another.
     name: &'static str,
+    head: Head,
+    /// It begins with the request's fields where they are not those of the context.
     draft: Draft,
     events: Count,
     links: Count,
-    /// Its parent is in another process, or there is none.
+    /// Its parent is in another process, or there is none. False while it is not in use.
     is_local_root: bool,
     /// It began a trace without having been asked to: perhaps its context was lost on the way.
     is_orphan: bool,
@@ -109,24 +55,18 @@ pub(crate) struct Recording {
     location: Option<(&'static str, u32)>,
 }
 
-const HEAD_LEN: usize = 57;
-const PARENT_LEN: usize = 10;
-const END_TIME_AT: usize = 41;
-const KIND_AT: usize = 56;
-
-/// Bits 8 and 9 of OTLP's span flags: whether the parent's remoteness is known, and the parent is remote.
-const HAS_IS_REMOTE: u32 = 0x100;
-const IS_REMOTE: u32 = 0x200;
-
 impl Recording {
     pub(super) fn new(core: &Arc<Core>) -> Self {
+        let limits = core.limits;
         Self {
             core: Arc::downgrade(core),
             core_address: Arc::as_ptr(core).addr(),
-            limits: core.limits,
+            limits,
+            short_attributes: if limits.text_bytes >= MAX_SHORT { limits.attributes } else { 0 },
             context: Context::EMPTY,
             start: Moment::default(),
             name: "",
+            head: Head::new(),
             draft: Draft::default(),
             events: Count::default(),
             links: Count::default(),
@@ -144,73 +84,137 @@ impl Recording {
     /// Begins the record of a span that enters the process, or of one whose parent may be in another; it starts now.
     pub(super) fn begin_entry(
         &mut self,
-        start: Moment,
+        outlet: &mut Outlet,
         span: SpanContext,
         within: &Context,
         name: &'static str,
     ) {
         let parent = within.span();
+        outlet.read_clock(&mut self.start);
+        self.name = name;
         self.is_local_root = parent.is_none_or(|parent| parent.remote);
-        let fields = if within.is_remote() { within.entry_fields() } else { within.span_fields() };
+        self.draft.pending.add(Pending::NAME);
+        self.draft.pending.add(Pending::ENTRY);
         self.context = within.with_span(span);
-        self.begin(start, parent, fields, name);
+        self.head.begin(&span, self.start.unix_ns, parent);
+        let fields = if within.is_remote() { within.entry_fields() } else { within.span_fields() };
+        self.draft.buf.extend_from_slice(fields);
+        self.draft.fields_at = fields.len();
     }
 
     /// Begins the record of a child of a span of this process, which starts now.
     #[inline(always)]
     pub(super) fn begin_child(
         &mut self,
-        start: Moment,
+        outlet: &mut Outlet,
         span_id: SpanId,
-        parent: &SpanContext,
         within: &Context,
         name: &'static str,
     ) {
-        self.is_local_root = false;
-        self.context = within.with_span(SpanContext { span_id, ..*parent });
-        self.begin(start, Some(parent), within.span_fields(), name);
-    }
-
-    #[inline(always)]
-    fn begin(&mut self, start: Moment, parent: Option<&SpanContext>, fields: &[u8], name: &'static str) {
-        (self.start, self.name) = (start, name);
-        let Some(span) = self.context.span() else { return };
-        let mut head = [0; HEAD_LEN + PARENT_LEN];
-        head[..3].copy_from_slice(&[key(field::scope_spans::SPANS, WireType::Len), 0, 0]);
-        head[3..5].copy_from_slice(&[key(field::span::TRACE_ID, WireType::Len), 16]);
-        head[5..21].copy_from_slice(span.trace_id.as_bytes());
-        head[21..23].copy_from_slice(&[key(field::span::SPAN_ID, WireType::Len), 8]);
-        head[23..31].copy_from_slice(span.span_id.as_bytes());
-        head[31] = key(field::span::START_TIME_UNIX_NANO, WireType::Fixed64);
-        head[32..40].copy_from_slice(&start.unix_ns.to_le_bytes());
-        head[40] = key(field::span::END_TIME_UNIX_NANO, WireType::Fixed64);
-        // The number of this field takes a second byte.
-        head[49..51].copy_from_slice(&[key(field::span::FLAGS & 15, WireType::Fixed32) | 0x80, 1]);
-        head[51..55].copy_from_slice(&flags(span, parent.map(|parent| parent.remote)).to_le_bytes());
-        head[55..57].copy_from_slice(&[key(field::span::KIND, WireType::Varint), SpanKind::Internal as u8]);
-        let mut head_len = HEAD_LEN;
-        if let Some(parent) = parent {
-            head[57..59].copy_from_slice(&[key(field::span::PARENT_SPAN_ID, WireType::Len), 8]);
-            head[59..].copy_from_slice(parent.span_id.as_bytes());
-            head_len += PARENT_LEN;
+        outlet.read_clock(&mut self.start);
+        self.name = name;
+        self.draft.pending = Pending::NAME;
+        // Always: it is the context of a span.
+        if let Some(parent) = within.span() {
+            self.head.begin_child(parent, span_id, self.start.unix_ns);
+            self.context.become_child(within, parent, span_id);
         }
-        let mut room = Room::reserve(&mut self.draft.buf, head_len + fields.len());
-        room.put(&head[..head_len]);
-        room.put(fields);
-        self.draft.fields_at = room.end();
     }
 
-    /// Writes down how the span ended.
+    /// Writes the name, which is that of its beginning, and the first attributes beside it.
     #[inline(always)]
-    pub(super) fn end(&mut self, end_unix_ns: u64) {
-        let buf = &mut self.draft.buf;
-        buf[END_TIME_AT..END_TIME_AT + 8].copy_from_slice(&end_unix_ns.to_le_bytes());
-        if self.draft.is_touched || self.name.len() > self.limits.text_bytes {
+    #[allow(unsafe_code)]
+    pub(crate) fn describe<A: Attributes>(&mut self, name: &'static str, attributes: A) {
+        if name.len() > MAX_SHORT || !attributes.are_short() || A::COUNT > self.short_attributes {
+            self.put_name();
+            return attributes.for_each(&mut |key, value| self.set_slowly(key, value));
+        }
+        let draft = &mut self.draft;
+        let name_len = 2 + name.len();
+        draft.fields_at += name_len;
+        let mut room = Room::reserve(&mut draft.buf, name_len + attributes.short_len());
+        // SAFETY: room was made for the name and the attributes, which are short.
+        unsafe {
+            room.put_unchecked(&[NAME, name.len() as u8]);
+            room.put_unchecked(name.as_bytes());
+            attributes.put(&mut room);
+        }
+        drop(room);
+        draft.attributes.kept += A::COUNT;
+        draft.pending.remove(Pending::NAME);
+    }
+
+    /// Whether so many attributes are within the limits, as long as they are short.
+    #[inline]
+    pub(crate) fn has_room_for_short(&self, attributes: usize) -> bool {
+        attributes <= self.short_attributes
+    }
+
+    #[inline(never)]
+    fn set_slowly(&mut self, key: &'static str, value: Value<'_>) {
+        self.draft.set(key, value, Keys::Distinct, &self.limits);
+    }
+
+    /// [`describe`](Self::describe) with a name that is encoded already, and attributes that come later.
+    #[inline(always)]
+    pub(crate) fn describe_encoded(&mut self, name: &PaddedKey) {
+        self.draft.add_name(name);
+        self.draft.pending.remove(Pending::NAME);
+    }
+
+    /// Writes the name that it began with.
+    #[cold]
+    pub(crate) fn put_name(&mut self) {
+        self.draft.put_name(0, truncate(self.name, self.limits.text_bytes));
+        self.draft.pending.remove(Pending::NAME);
+    }
+
+    /// Writes another name in the place of that one.
+    fn put_last_name(&mut self) {
+        let first = truncate(self.name, self.limits.text_bytes);
+        let last = std::mem::take(&mut self.draft.name);
+        self.draft.put_name(len_field(first.len()), &last);
+        self.draft.name = last;
+    }
+
+    /// Whether nothing of it needs a second look.
+    #[inline(always)]
+    pub(super) fn is_plain(&self) -> bool {
+        self.draft.pending.is_none()
+    }
+
+    /// Writes down how a plain span ended, and gives its pieces; `None` when it is large.
+    #[inline(always)]
+    pub(super) fn end_plain(&mut self, end_unix_ns: u64) -> Option<(&[u8; Head::LEN], [&[u8]; 2])> {
+        let Self { head, context, draft, .. } = self;
+        let fields = context.span_fields();
+        let following = fields.len() + draft.buf.len();
+        if following > KEPT_BYTES {
+            return None;
+        }
+        let head = head.end_child(end_unix_ns, following)?;
+        Some((head, [fields, &draft.buf]))
+    }
+
+    /// Writes down how it ended, and gives its pieces; `None` when its length does not fit where it belongs.
+    pub(super) fn end(&mut self, end_unix_ns: u64) -> Option<[&[u8]; 3]> {
+        if self.draft.pending.has(Pending::TOUCHED) || self.draft.pending.has(Pending::NAME) {
             self.end_touched();
-        } else {
-            put_name(buf, self.name);
         }
-        Open::at(3).end(&mut self.draft.buf);
+        let Self { head, context, draft, .. } = self;
+        let fields = if draft.pending.has(Pending::ENTRY) { &[] } else { context.span_fields() };
+        let head = head.end(end_unix_ns, fields.len() + draft.buf.len())?;
+        Some([head, fields, &draft.buf])
+    }
+
+    /// The encoded span of any length, after its end: a `spans` field of `ScopeSpans`.
+    pub(super) fn encoded(&self) -> Vec<u8> {
+        let has_own = self.draft.pending.has(Pending::ENTRY);
+        let fields = if has_own { &[] } else { self.context.span_fields() };
+        let message = [self.head.body(), fields, &self.draft.buf].concat();
+        let mut encoded = Vec::with_capacity(len_field(message.len()));
+        len_delimited(&mut encoded, field::scope_spans::SPANS, &message);
+        encoded
     }
 
     /// Renames it.
@@ -228,9 +232,25 @@ impl Recording {
     /// To be called when its name or kind may have changed: what is called below an entry is told its name.
     #[inline]
     pub(crate) fn settle(&mut self) {
-        if self.draft.is_touched && (self.is_local_root || self.is_entry()) {
+        if self.draft.pending.has(Pending::TOUCHED) && (self.is_local_root || self.is_entry()) {
             self.settle_entry();
         }
+    }
+
+    /// To be called when a `tracing` span has the fields that it begins with.
+    #[inline(always)]
+    pub(crate) fn settle_new(&mut self, metadata: &tracing::Metadata<'static>) {
+        if self.draft.pending.has(Pending::TOUCHED) {
+            self.settle_touched(metadata);
+        }
+    }
+
+    #[inline(never)]
+    fn settle_touched(&mut self, metadata: &tracing::Metadata<'static>) {
+        if self.is_orphan {
+            self.location = metadata.file().zip(metadata.line());
+        }
+        self.settle();
     }
 
     fn settle_entry(&mut self) {
@@ -255,29 +275,23 @@ impl Recording {
     /// Says that nobody asked for a new trace here.
     pub(super) fn set_orphan(&mut self) {
         self.is_orphan = true;
-        self.draft.is_touched = true;
-    }
-
-    /// Says where an orphan was opened.
-    #[inline]
-    pub(crate) fn set_location(&mut self, metadata: &tracing::Metadata<'static>) {
-        if self.is_orphan {
-            self.location = metadata.file().zip(metadata.line());
-        }
+        self.draft.pending.add(Pending::TOUCHED);
     }
 
     /// The end of a span that has more than attributes.
     #[inline(never)]
     fn end_touched(&mut self) {
         self.report_orphan();
-        let Draft { buf, name, kind, status_code, status_message, attributes, .. } = &mut self.draft;
-        if let Some(kind) = kind {
-            buf[KIND_AT] = *kind as u8;
+        if self.draft.pending.has(Pending::NAME) {
+            self.put_name();
         }
-        put_name(
-            buf,
-            if name.is_empty() { truncate(self.name, self.limits.text_bytes) } else { name.as_str() },
-        );
+        if !self.draft.name.is_empty() {
+            self.put_last_name();
+        }
+        let Draft { buf, kind, status_code, status_message, attributes, .. } = &mut self.draft;
+        if let Some(kind) = *kind {
+            self.head.set_kind(kind);
+        }
         if let Some(code) = *status_code {
             wire::message(buf, field::span::STATUS, |buf| {
                 // OpenTelemetry keeps a description for errors only.
@@ -301,18 +315,23 @@ impl Recording {
         (self.is_orphan, self.location) = (false, None);
     }
 
-    /// The encoded span: a `spans` field of `ScopeSpans`.
-    pub(super) fn encoded(&self) -> &[u8] {
-        &self.draft.buf
+    /// Forgets a plain span.
+    #[inline(always)]
+    pub(super) fn reset_plain(&mut self) {
+        self.context.forget_request();
+        self.draft.clear_plain();
     }
 
     /// Forgets the span.
-    #[inline]
     pub(super) fn reset(&mut self) {
         self.context.forget_request();
-        if self.draft.is_touched {
+        if self.draft.pending.has(Pending::TOUCHED) {
             (self.events, self.links) = (Count::default(), Count::default());
+            self.head.set_kind(SpanKind::Internal);
         }
+        // As a child begins with it.
+        self.is_local_root = false;
+        self.head.reset();
         self.draft.clear();
     }
 
@@ -359,7 +378,7 @@ impl Recording {
 
     /// Adds an encoded event.
     pub(crate) fn add_event(&mut self, event: &[u8]) {
-        self.draft.is_touched = true;
+        self.draft.pending.add(Pending::TOUCHED);
         if self.events.admit(self.limits.events) {
             self.draft.buf.extend_from_slice(event);
         }
@@ -369,7 +388,7 @@ impl Recording {
     pub(crate) fn add_link(&mut self, target: &Context, attributes: &[(&str, Value<'_>)]) {
         const ATTRIBUTE: u8 = key(field::link::ATTRIBUTES, WireType::Len);
         let Some(span) = target.span() else { return };
-        self.draft.is_touched = true;
+        self.draft.pending.add(Pending::TOUCHED);
         if !self.links.admit(self.limits.links) {
             return;
         }
@@ -388,20 +407,6 @@ impl Recording {
             wire::fixed32(buf, field::link::FLAGS, flags(span, Some(span.remote)));
         });
     }
-}
-
-#[inline]
-fn put_name(buf: &mut Vec<u8>, name: &str) {
-    super::value::len_delimited(buf, field::span::NAME, name.as_bytes());
-}
-
-#[inline]
-fn flags(span: &SpanContext, remote: Option<bool>) -> u32 {
-    let remoteness = match remote {
-        Some(true) => HAS_IS_REMOTE | IS_REMOTE,
-        _ => HAS_IS_REMOTE,
-    };
-    u32::from(span.flags.bits()) | remoteness
 }
 
 /// A count of what was dropped; zero is left out, as proto3 wants it.

@@ -5,6 +5,8 @@ pub(crate) use std::sync::{Arc, Mutex};
 
 use std::cell::UnsafeCell;
 
+use super::room::{copy, copy_long};
+
 /// Bytes that two threads use, each its own part of them.
 pub(crate) struct Shared(Box<[UnsafeCell<u8>]>);
 
@@ -19,18 +21,34 @@ impl Shared {
         Self((0..len).map(|_| UnsafeCell::new(0)).collect())
     }
 
-    /// Copies `bytes` to `at`.
+    /// Copies a head, whose length the compiler knows, and the pieces to `at`, one behind the other.
     ///
     /// # Safety
     /// The range is within the bytes, and no other thread reads or writes it meanwhile.
+    #[inline(always)]
     #[allow(unsafe_code)]
-    pub(crate) unsafe fn write(&self, at: usize, bytes: &[u8]) {
-        debug_assert!(at + bytes.len() <= self.0.len());
-        // SAFETY: the caller promises that the range is in bounds and not used by others; `bytes` is borrowed and so cannot
+    pub(crate) unsafe fn write<const H: usize, const N: usize>(
+        &self,
+        at: usize,
+        head: &[u8; H],
+        pieces: [&[u8]; N],
+    ) {
+        debug_assert!(at + H + pieces.iter().map(|piece| piece.len()).sum::<usize>() <= self.0.len());
+        // SAFETY: the caller promises that the range is in bounds and not used by others; the pieces are borrowed and so cannot
         // overlap with cells that are only reachable here. An `UnsafeCell<u8>` has the layout of its `u8`.
         unsafe {
-            let start = UnsafeCell::raw_get(self.0.as_ptr().add(at));
-            std::ptr::copy_nonoverlapping(bytes.as_ptr(), start, bytes.len());
+            let mut to = UnsafeCell::raw_get(self.0.as_ptr().add(at));
+            std::ptr::copy_nonoverlapping(head.as_ptr(), to, H);
+            to = to.add(H);
+            for (i, piece) in pieces.into_iter().enumerate() {
+                // The last one is what a span has of its own.
+                if i + 1 == N {
+                    copy_long(piece, to)
+                } else {
+                    copy(piece, to)
+                }
+                to = to.add(piece.len());
+            }
         }
     }
 

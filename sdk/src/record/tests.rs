@@ -107,14 +107,16 @@ fn an_event_keeps_its_message_when_an_attribute_before_it_is_replaced() {
     assert_eq!(Span::decode(event.as_slice()).unwrap().events[0].name, "fallback");
 }
 
+const QUEUE_LIMITS: crate::exporter::QueueLimits = crate::exporter::QueueLimits {
+    max_spans: 1 << 20,
+    max_bytes: 1 << 30,
+    chunk_spans: 1 << 20,
+    chunk_bytes: 1 << 29,
+};
+
 fn core() -> Arc<Core> {
-    let queue = crate::exporter::QueueLimits {
-        max_spans: 1 << 20,
-        max_bytes: 1 << 30,
-        chunk_spans: 1 << 20,
-        chunk_bytes: 1 << 29,
-    };
-    Arc::new(Core::new(Identity::default(), Sampler::default(), Limits::default(), true, Queue::new(queue)))
+    let queue = Queue::new(QUEUE_LIMITS);
+    Arc::new(Core::new(Identity::default(), Sampler::default(), Limits::default(), true, queue))
 }
 
 fn recording(core: &Arc<Core>, name: &'static str) -> Box<Recording> {
@@ -246,4 +248,71 @@ fn spans_of_any_size_arrive_from_any_thread() {
     spans += collected(&core).len();
     assert_eq!(spans, 8_000);
     assert_eq!(core.queue.counters().dropped(), 0);
+}
+
+proptest! {
+    /// Attributes that are written together are what they are one by one, whatever they hold.
+    #[test]
+    fn attributes_together_are_those_one_by_one(
+        text in ".{0,140}",
+        int in prop_oneof![0..300_i64, any::<i64>()],
+        double: f64,
+        flag: bool,
+        max_attributes in 0..6_usize,
+        text_bytes in prop_oneof![Just(10_usize), Just(1_000)],
+    ) {
+        const KEYS: (&StaticKey<6>, &StaticKey<5>, &StaticKey<8>, &StaticKey<6>) =
+            (&StaticKey::new("text"), &StaticKey::new("int"), &StaticKey::new("double"), &StaticKey::new("flag"));
+        let core = Arc::new(Core::new(
+            Identity::default(),
+            Sampler::default(),
+            limits(max_attributes, text_bytes),
+            true,
+            Queue::new(QUEUE_LIMITS),
+        ));
+        let values =
+            [Value::Str(&text), Value::Int(int), Value::Double(double), Value::Bool(flag)];
+        let mut together = recording(&core, "name");
+        let [first, second, third, fourth] = values;
+        together.describe(
+            "name",
+            ((KEYS.0, first), ((KEYS.1, second), ((KEYS.2, third), ((KEYS.3, fourth), ())))),
+        );
+        finish(together);
+        let mut one_by_one = recording(&core, "name");
+        for (key, value) in ["text", "int", "double", "flag"].into_iter().zip(values) {
+            one_by_one.draft_mut().set(key, value, Keys::Any, &core.limits);
+        }
+        finish(one_by_one);
+        let [together, one_by_one] = collected(&core).try_into().unwrap();
+        prop_assert_eq!(&together.name, "name");
+        prop_assert_eq!(&one_by_one.name, "name");
+        prop_assert_eq!(together.attributes, one_by_one.attributes);
+        prop_assert_eq!(together.dropped_attributes_count, one_by_one.dropped_attributes_count);
+    }
+}
+
+proptest! {
+    /// What is written behind an encoded name is what is written with the name.
+    #[test]
+    fn encoded_names_are_names(name in "[a-z.]{0,34}", text in ".{0,100}", int in 0..300_u64, flag: bool) {
+        let Some(key) = PaddedKey::new(&name) else {
+            prop_assert!(name.len() > 30);
+            return Ok(());
+        };
+        let (mut fast, mut plain, limits) = (Draft::default(), Draft::default(), Limits::default());
+        fast.buf.reserve(300);
+        let mut set = |is_added: bool, value: Value<'_>| {
+            if is_added {
+                plain.set(name.as_str(), value, Keys::Distinct, &limits);
+            }
+        };
+        set(fast.add_short_text(&key, &text), Value::Str(&text));
+        set(fast.add_short_int(&key, int), Value::Uint(int));
+        set(fast.add_bool(&key, flag), Value::Bool(flag));
+        if name != Lane::KEY {
+            prop_assert_eq!(decoded(&fast), decoded(&plain));
+            prop_assert_eq!(fast.attributes, plain.attributes);
+        }
+    }
 }

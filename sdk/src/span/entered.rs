@@ -58,20 +58,18 @@ fn push(opened: Opened) -> Option<GuardKey> {
 /// Inside of the span that it shares its context with nothing changes.
 #[inline(never)]
 fn push_shared(context: Arc<Context>) -> Option<GuardKey> {
-    let is_around = thread::with(|thread| match thread.stack.innermost() {
-        Some(Place::Shared(around)) => Arc::ptr_eq(around, &context),
-        _ => false,
-    });
-    if is_around == Some(false) {
-        thread::with(|thread| thread.stack.enter(Place::Shared(context)))
-    } else {
-        None
-    }
+    if thread::is_around(&context) { None } else { push_another(context) }
+}
+
+#[cold]
+#[inline(never)]
+fn push_another(context: Arc<Context>) -> Option<GuardKey> {
+    thread::with(|thread| thread.stack.enter(Place::Shared(context)))
 }
 
 #[inline(never)]
 fn push_recorded(recording: Box<Recording>) -> Option<GuardKey> {
-    thread::with(|thread| thread.stack.enter(Place::Recorded(recording)))
+    thread::with(|thread| thread.stack.enter_recorded(recording))
 }
 
 impl EnteredSpan {
@@ -95,7 +93,7 @@ impl Drop for EnteredSpan {
 impl EnteredSpan {
     #[inline(never)]
     fn leave(key: GuardKey) {
-        thread::with(|Thread { stack, local }| match stack.leave_recorded(key.into()) {
+        thread::with(|Thread { stack, local }| match stack.leave_recorded(key) {
             Some(recording) => local.finish(recording),
             None => leave(stack, local, key),
         });

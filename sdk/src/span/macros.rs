@@ -21,83 +21,85 @@
 #[macro_export]
 macro_rules! span {
     (parent: $parent:expr, kind: $kind:expr, $name:expr $(, $($fields:tt)*)?) => {{
-        let mut span = $crate::Span::child_of($parent, $name);
+        let name: &'static str = $name;
+        let mut span = $crate::Span::open_in($parent, name);
         span.set_kind($kind);
-        $crate::__span_fields!(span; $($($fields)*)?);
-        span
+        $crate::__span_fields!(span, name; $($($fields)*)?)
     }};
     (parent: $parent:expr, $name:expr $(, $($fields:tt)*)?) => {{
-        #[allow(unused_mut)]
-        let mut span = $crate::Span::child_of($parent, $name);
-        $crate::__span_fields!(span; $($($fields)*)?);
-        span
+        let name: &'static str = $name;
+        let mut span = $crate::Span::open_in($parent, name);
+        $crate::__span_fields!(span, name; $($($fields)*)?)
     }};
     (kind: $kind:expr, $name:expr $(, $($fields:tt)*)?) => {{
-        let mut span = $crate::Span::new($name);
+        let name: &'static str = $name;
+        let mut span = $crate::Span::open(name);
         span.set_kind($kind);
-        $crate::__span_fields!(span; $($($fields)*)?);
-        span
+        $crate::__span_fields!(span, name; $($($fields)*)?)
     }};
     ($name:expr $(, $($fields:tt)*)?) => {{
-        #[allow(unused_mut)]
-        let mut span = $crate::Span::new($name);
-        $crate::__span_fields!(span; $($($fields)*)?);
-        span
+        let name: &'static str = $name;
+        let mut span = $crate::Span::open(name);
+        $crate::__span_fields!(span, name; $($($fields)*)?)
     }};
 }
 
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __span_fields {
-    ($span:ident;) => {};
-    ($span:ident; $($fields:tt)+) => {
+    ($span:ident, $name:ident; $($fields:tt)*) => {{
         if $span.is_recording() {
-            $crate::__span_field!($span; $($fields)+);
+            $span.describe($name, $crate::__span_field!($($fields)*));
         }
-    };
+        $span
+    }};
 }
 
+/// The fields as a list of pairs: `(first, (second, ()))`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __span_field {
-    ($span:ident; $(,)?) => {};
-    ($span:ident; $($key:ident).+ = $($rest:tt)+) => {
-        $crate::__span_value!($span; $crate::__span_key!($($key).+); $($rest)+)
+    ($(,)?) => { () };
+    ($($key:ident).+ = $($rest:tt)+) => {
+        $crate::__span_value!($crate::__span_key!($($key).+); $($rest)+)
     };
-    ($span:ident; $key:literal = $($rest:tt)+) => {
-        $crate::__span_value!($span; $key; $($rest)+)
+    ($key:literal = $($rest:tt)+) => {
+        $crate::__span_value!($key; $($rest)+)
     };
-    ($span:ident; $key:ident $(, $($rest:tt)*)?) => {
-        $crate::__span_set!($span; stringify!($key); $key);
-        $crate::__span_field!($span; $($($rest)*)?);
+    ($key:ident $(, $($rest:tt)*)?) => {
+        ($crate::__span_pair!(stringify!($key); $key), $crate::__span_field!($($($rest)*)?))
     };
 }
 
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __span_value {
-    ($span:ident; $key:expr; ?$value:expr $(, $($rest:tt)*)?) => {
-        $crate::__span_set!($span; $key; &$crate::__private::text(format_args!("{:?}", $value)));
-        $crate::__span_field!($span; $($($rest)*)?);
+    ($key:expr; ?$value:expr $(, $($rest:tt)*)?) => {
+        (
+            $crate::__span_pair!($key; &$crate::__private::text(format_args!("{:?}", $value))),
+            $crate::__span_field!($($($rest)*)?),
+        )
     };
-    ($span:ident; $key:expr; %$value:expr $(, $($rest:tt)*)?) => {
-        $crate::__span_set!($span; $key; &$crate::__private::text(format_args!("{}", $value)));
-        $crate::__span_field!($span; $($($rest)*)?);
+    ($key:expr; %$value:expr $(, $($rest:tt)*)?) => {
+        (
+            $crate::__span_pair!($key; &$crate::__private::text(format_args!("{}", $value))),
+            $crate::__span_field!($($($rest)*)?),
+        )
     };
-    ($span:ident; $key:expr; $value:expr $(, $($rest:tt)*)?) => {
-        $crate::__span_set!($span; $key; $value);
-        $crate::__span_field!($span; $($($rest)*)?);
+    ($key:expr; $value:expr $(, $($rest:tt)*)?) => {
+        ($crate::__span_pair!($key; $value), $crate::__span_field!($($($rest)*)?))
     };
 }
 
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __span_set {
-    ($span:ident; $key:expr; $value:expr) => {{
-        const KEY: &$crate::__private::StaticKey<{ $key.len() + 2 }> =
-            &$crate::__private::StaticKey::new($key);
-        $span.set_first(KEY, $value);
-    }};
+macro_rules! __span_pair {
+    ($key:expr; $value:expr) => {
+        (
+            const { &$crate::__private::StaticKey::<{ $key.len() + 2 }>::new($key) },
+            $crate::Value::from($value),
+        )
+    };
 }
 
 #[doc(hidden)]
@@ -111,7 +113,7 @@ macro_rules! __span_key {
 /// What the macros expand to; not for use by hand.
 #[doc(hidden)]
 pub mod private {
-    pub use crate::record::StaticKey;
+    pub use crate::record::{Attributes, StaticKey};
 
     /// A formatted value. No value needs more than a text may have at most.
     pub fn text(arguments: std::fmt::Arguments<'_>) -> String {

@@ -15,6 +15,8 @@ mod messaging;
 mod own_spans;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(all(feature = "nats", feature = "redis"))]
+mod servers;
 mod spans;
 mod tasks;
 #[cfg(feature = "tls")]

@@ -269,3 +269,20 @@ async fn a_share_travels_with_the_trace_and_the_sampler_can_be_changed() {
     assert_eq!(spans.0.len(), 2);
     assert!(spans.0.iter().all(|span| span.trace_state.starts_with("ot=th:0000")));
 }
+
+#[tokio::test]
+async fn a_span_whose_value_panics_has_its_name_all_the_same() {
+    fn doomed() -> i64 {
+        panic!("on purpose")
+    }
+    let bed = Bed::start().await;
+    let _own = bed.guard.default_scope();
+    let outer = span!("outer").entered();
+    std::panic::catch_unwind(|| span!("inner", rows = 1, value = doomed()).end()).unwrap_err();
+    drop(outer);
+    bed.finish().await.assert_tree(
+        "
+         internal outer
+           internal inner",
+    );
+}

@@ -48,7 +48,7 @@ fn readers_never_see_half_an_anchor() {
     std::thread::scope(|scope| {
         scope.spawn(|| (1..20_000).for_each(|n| published.store(Anchor { ticks: n, unix_ns: n, scale: n })));
         for _ in 0..20_000 {
-            let Anchor { ticks, unix_ns, scale } = published.load();
+            let (_, Anchor { ticks, unix_ns, scale }) = published.load();
             assert!(ticks == unix_ns && unix_ns == scale);
         }
     });
