@@ -157,6 +157,38 @@ async fn whatever_goes_wrong_with_an_insert_nothing_is_lost_or_doubled() {
     store.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_spool_refuses_until_clickhouse_is_back() {
+    let data = TempDir::new().unwrap();
+    let Some(front) = ClickHouseFront::start(data.path(), 0) else { return };
+    let front: &'static ClickHouseFront = Box::leak(Box::new(front));
+    let place = Place { front, database: "full".to_owned(), dir: TempDir::new().unwrap() };
+    let empty = {
+        let store = place.open().await;
+        assert_ready(&store).await;
+        let bytes = store.spool.spooled_bytes();
+        store.close().await;
+        bytes
+    };
+    front.fail(Fault::Refuse, 1_000_000, "INSERT INTO `otel_traces`");
+    let options = ClickHouseOptions { spool_max_bytes: empty, ..place.options() };
+    let store = ClickHouseStore::open(options).await.unwrap();
+    let mut sent = 0u64;
+    let refused = loop {
+        let one = span("x").trace(u128::from(sent) + 1).id(sent + 1).build();
+        match store.append(request(&[one])).await {
+            Ok(_) => sent += 1,
+            Err(refused) => break refused,
+        }
+    };
+    assert!(matches!(refused, AppendError::Overloaded { .. }), "{refused:?}");
+    assert!(sent > 0 && matches!(store.health(), Health::NotReady(_)));
+    front.release();
+    assert!(store.drained(PATIENCE).await);
+    assert_eq!(place.run("SELECT count() FROM $db.otel_traces"), sent.to_string());
+    store.close().await;
+}
+
 #[test]
 fn the_schema_of_a_cluster_is_understood_by_the_engine() {
     let Some(place) = Place::new() else { return };
