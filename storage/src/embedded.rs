@@ -58,6 +58,7 @@ mod search;
 mod segment;
 mod shared;
 mod snapshot;
+mod spool;
 #[cfg(test)]
 mod tests;
 mod trace_rows;
@@ -71,6 +72,7 @@ pub use inspect::{ColumnInspection, Inspection, LogInspection, PartContent, Part
 pub use merge::MergeOptions;
 pub use retention::RetentionOptions;
 pub use snapshot::copy_snapshot;
+pub(crate) use spool::{LocalView, PartKey, SpooledPart};
 pub use wal::SyncMode;
 
 use search::Work;

@@ -4,10 +4,11 @@
 //! - [`query`]: one query model, to which every dialect (native, Jaeger, ...) is translated.
 //! - [`Store`]: the contract of a backend.
 //! - [`topology`]: what happened between services, per lane; [`compare`]: whether a lane is worse than another.
-//! - [`embedded`]: the backend on local disk.
+//! - [`embedded`]: the backend on local disk; [`clickhouse`]: that of a ClickHouse server or cluster.
 //!
 //! A backend knows no dialect, and no wire type appears here.
 
+pub mod clickhouse;
 pub mod compare;
 mod compression;
 pub mod embedded;

@@ -112,6 +112,14 @@ pub struct TraceQuery {
     pub cursor: Option<TraceCursor>,
 }
 
+impl TraceQuery {
+    /// Start of the newest span of the trace that matches, in nanoseconds since the Unix epoch.
+    pub(crate) fn newest_match(&self, trace: &Trace) -> Option<u64> {
+        let matching = trace.spans.iter().filter(|span| self.filter.matches(span));
+        matching.map(|span| span.start_unix_ns).filter(|start| self.range.contains(*start)).max()
+    }
+}
+
 /// A place in the answer of a search: behind the trace of this id, whose newest matching span started then.
 ///
 /// Answers are ordered by (start of the newest matching span, trace id), both descending. The order of two

@@ -73,6 +73,15 @@ pub enum QueryError {
         /// The limit.
         limit_bytes: usize,
     },
+    /// The answer takes longer than a query may.
+    #[error("the query takes longer than the {limit:?} that one may")]
+    TooSlow {
+        /// The limit.
+        limit: Duration,
+    },
+    /// Where the spans are does not answer.
+    #[error("{0}")]
+    Unavailable(String),
     /// Nobody waits for the answer any more.
     #[error("the query was cancelled")]
     Cancelled,

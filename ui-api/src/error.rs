@@ -81,9 +81,9 @@ impl ApiError {
             Self::UriTooLong { .. } => StatusCode::URI_TOO_LONG,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotReady(_)
-            | Self::Store(QueryError::Closing | QueryError::Cancelled)
+            | Self::Store(QueryError::Closing | QueryError::Cancelled | QueryError::Unavailable(_))
             | Self::Admin(AdminError::Unavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
+            Self::Timeout(_) | Self::Store(QueryError::TooSlow { .. }) => StatusCode::GATEWAY_TIMEOUT,
             Self::Store(_) | Self::Admin(AdminError::Data(_)) | Self::Internal => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
@@ -112,6 +112,8 @@ impl ApiError {
             Self::Timeout(_) => "timeout",
             Self::Store(QueryError::Closing) => "closing",
             Self::Store(QueryError::Cancelled) => "cancelled",
+            Self::Store(QueryError::TooSlow { .. }) => "timeout",
+            Self::Store(QueryError::Unavailable(_)) => "not_ready",
             Self::Store(QueryError::TooLarge { .. }) => "query_too_large",
             Self::Store(_) | Self::Admin(AdminError::Data(_)) | Self::Internal => "internal",
         }
@@ -138,12 +140,12 @@ impl ApiError {
             Self::TooMany { hint, .. } => hint,
             Self::LaneNotFound(_) => "GET /api/v1/lanes lists those of a range of time",
             Self::TooManySpans { .. } => "lower 'limit', or narrow the search",
-            Self::Timeout(_) => "narrow the range of time",
+            Self::Timeout(_) | Self::Store(QueryError::TooSlow { .. }) => "narrow the range of time",
             Self::Store(QueryError::TooLarge { .. }) => {
                 "narrow the search, or raise query.max_memory_bytes of the server"
             }
             Self::NotReady(_)
-            | Self::Store(QueryError::Closing | QueryError::Cancelled)
+            | Self::Store(QueryError::Closing | QueryError::Cancelled | QueryError::Unavailable(_))
             | Self::Admin(AdminError::Unavailable(_)) => "try again later",
             Self::Store(_) | Self::Admin(AdminError::Data(_)) | Self::Internal => {
                 "the server's log says more"
@@ -155,6 +157,11 @@ impl ApiError {
     /// What a client may read: details of the server's disk are for its log.
     pub(crate) fn public_message(&self) -> String {
         match self {
+            // Addresses of servers are not for everybody.
+            Self::Store(QueryError::Unavailable(_)) => {
+                tracing::error!(error = %self, "a query has no answer");
+                "where the spans are stored does not answer".to_owned()
+            }
             Self::Store(QueryError::Io(_) | QueryError::Corrupt(_)) => {
                 tracing::error!(error = %self, "a query failed");
                 "stored data could not be read".to_owned()
@@ -171,7 +178,9 @@ impl ApiError {
 impl From<AdminError> for ApiError {
     fn from(error: AdminError) -> Self {
         match error {
-            AdminError::Data(error @ (QueryError::Closing | QueryError::Cancelled)) => Self::Store(error),
+            AdminError::Data(
+                error @ (QueryError::Closing | QueryError::Cancelled | QueryError::Unavailable(_)),
+            ) => Self::Store(error),
             other => Self::Admin(other),
         }
     }

@@ -70,7 +70,7 @@ const FORMAT: u32 = 2;
 
 pub(super) const SPANS_FILE: &str = "spans.parquet";
 const INDEX_FILE: &str = "part.idx";
-const META_FILE: &str = "part.json";
+pub(super) const META_FILE: &str = "part.json";
 
 /// Which segments a part holds. Parts of one data directory never overlap, except that a part which covers others replaces them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

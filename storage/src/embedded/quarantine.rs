@@ -23,7 +23,11 @@ pub(super) fn is_damage(error: &QueryError) -> bool {
                 io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData
             ) || error.raw_os_error() == Some(EIO)
         }
-        QueryError::TooLarge { .. } | QueryError::Closing | QueryError::Cancelled => false,
+        QueryError::TooLarge { .. }
+        | QueryError::TooSlow { .. }
+        | QueryError::Unavailable(_)
+        | QueryError::Closing
+        | QueryError::Cancelled => false,
     }
 }
 

@@ -7,7 +7,7 @@ use super::part::{Field, Projection};
 use super::view::Snapshot;
 use crate::QueryError;
 use crate::model::Trace;
-use crate::query::{TracePage, TraceQuery, TraceSummary};
+use crate::query::{TraceCursor, TracePage, TraceQuery, TraceSummary};
 
 mod best_first;
 mod budget;
@@ -47,7 +47,7 @@ pub(super) fn search(snapshot: &Snapshot, query: &TraceQuery, work: &Work) -> Re
         let mut taken = work.take(0)?;
         let spans = snapshot.spans_of_trace(place.trace_id, &projection, work, &mut taken)?;
         let Some(trace) = Trace::new(spans) else { continue };
-        if query.cursor.is_some() && newest_match(&trace, query) != Some(place.start_unix_ns) {
+        if query.cursor.is_some() && query.newest_match(&trace) != Some(place.start_unix_ns) {
             continue;
         }
         if page.traces.len() == query.limit {
@@ -58,6 +58,24 @@ pub(super) fn search(snapshot: &Snapshot, query: &TraceQuery, work: &Work) -> Re
         last = Some(place);
     }
     Ok(page)
+}
+
+/// The first places of matching traces, newest first, a trace maybe more than once. They are bounds: where the newest matching span of a
+/// trace lies before the cursor, its place may be that of another one.
+pub(super) fn places(
+    snapshot: &Snapshot,
+    query: &TraceQuery,
+    most: usize,
+    work: &Work,
+) -> Result<Vec<TraceCursor>, QueryError> {
+    let mut all = BestFirst::new(snapshot, query, work)?;
+    let mut places = Vec::new();
+    while places.len() < most
+        && let Some(place) = all.next()?
+    {
+        places.push(place);
+    }
+    Ok(places)
 }
 
 /// What a [`TraceSummary`] is made of.
@@ -73,9 +91,4 @@ fn summary_projection() -> Projection {
         Field::Lane,
         Field::Resource,
     ])
-}
-
-fn newest_match(trace: &Trace, query: &TraceQuery) -> Option<u64> {
-    let matching = trace.spans.iter().filter(|span| query.filter.matches(span));
-    matching.map(|span| span.start_unix_ns).filter(|start| query.range.contains(*start)).max()
 }

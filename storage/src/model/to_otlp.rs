@@ -68,7 +68,7 @@ impl<T: Default> Groups<T> {
 
 // The fields of the messages; as proto3 has it, what has its default value is left out.
 
-fn resource_bytes(resource: &Resource) -> Vec<u8> {
+pub(crate) fn resource_bytes(resource: &Resource) -> Vec<u8> {
     let mut buf = Vec::new();
     wire::message(&mut buf, field::resource_spans::RESOURCE, |buf| {
         attributes(buf, field::resource::ATTRIBUTES, &resource.attributes);
@@ -78,7 +78,7 @@ fn resource_bytes(resource: &Resource) -> Vec<u8> {
     buf
 }
 
-fn scope_bytes(scope: &Scope) -> Vec<u8> {
+pub(crate) fn scope_bytes(scope: &Scope) -> Vec<u8> {
     let mut buf = Vec::new();
     wire::message(&mut buf, field::scope_spans::SCOPE, |buf| {
         text(buf, field::scope::NAME, &scope.name);
@@ -124,14 +124,14 @@ fn span(buf: &mut Vec<u8>, span: &Span) {
     flags(buf, field::span::FLAGS, span.flags);
 }
 
-fn event(buf: &mut Vec<u8>, event: &Event) {
+pub(crate) fn event(buf: &mut Vec<u8>, event: &Event) {
     wire::fixed64(buf, field::event::TIME_UNIX_NANO, event.time_unix_ns);
     text(buf, field::event::NAME, &event.name);
     attributes(buf, field::event::ATTRIBUTES, &event.attributes);
     count(buf, field::event::DROPPED_ATTRIBUTES_COUNT, event.dropped_attributes_count);
 }
 
-fn link(buf: &mut Vec<u8>, link: &Link) {
+pub(crate) fn link(buf: &mut Vec<u8>, link: &Link) {
     if let Some(id) = link.trace_id {
         wire::bytes(buf, field::link::TRACE_ID, id.as_bytes());
     }
@@ -144,7 +144,7 @@ fn link(buf: &mut Vec<u8>, link: &Link) {
     flags(buf, field::link::FLAGS, link.flags);
 }
 
-fn attributes(buf: &mut Vec<u8>, field: u32, attributes: &[KeyValue]) {
+pub(crate) fn attributes(buf: &mut Vec<u8>, field: u32, attributes: &[KeyValue]) {
     for one in attributes {
         attribute::any(buf, field, &one.key, |buf| any_value(buf, &one.value));
     }
@@ -175,7 +175,7 @@ fn text(buf: &mut Vec<u8>, field: u32, text: &str) {
     }
 }
 
-fn count(buf: &mut Vec<u8>, field: u32, count: u32) {
+pub(crate) fn count(buf: &mut Vec<u8>, field: u32, count: u32) {
     if count != 0 {
         wire::uint64(buf, field, count.into());
     }

@@ -2,6 +2,7 @@
 
 use super::lifecycle::{part_dirs, store_of, unmerged};
 use super::*;
+use crate::testing::suite::pages;
 
 const DAMAGED: &str = "00000000000000000002-00000000000000000002-0";
 
