@@ -43,6 +43,8 @@ pub enum Command {
     Snapshot(SnapshotArgs),
     /// Print what a data directory holds: parts, columns, logs
     Inspect(InspectArgs),
+    /// Bring ClickHouse's schema up to date, or print it
+    Migrate(MigrateArgs),
     /// Print the configuration that would apply, or everything that is wrong with it
     CheckConfig(ServeArgs),
     /// One instance of one service of the demo shop
@@ -89,6 +91,17 @@ impl ServeArgs {
         let flags = flags.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
         Layers { file: self.config, env, flags }
     }
+}
+
+/// Flags of `laneway migrate`.
+#[derive(Debug, Args)]
+pub struct MigrateArgs {
+    /// Print all statements instead, for somebody else to run
+    #[arg(long)]
+    pub print: bool,
+    /// The collector's flags.
+    #[command(flatten)]
+    pub serve: ServeArgs,
 }
 
 /// Flags of `laneway demo`.

@@ -140,6 +140,37 @@ section! {
 }
 
 section! {
+    /// ClickHouse, for when one machine is not enough: see [ClickHouse](clickhouse.md). Spans are then kept in `data_dir` only until they are
+    /// there, and `retention` but for `max_age`, and `merge`, mean nothing.
+    ClickHouse in "clickhouse" {
+        /// Its HTTP interface, such as `http://clickhouse:8123`. Empty: everything is kept on this machine.
+        url: String = String::new();
+        /// Database of all tables.
+        database: String = "default".to_owned();
+        /// User; empty for the server's default.
+        user: String = String::new();
+        /// File with the user's password, of which the last line end is left out; empty for none.
+        password_file: String = String::new();
+        /// Cluster whose servers all get the tables, such as `{cluster}`; empty for a single server. It is read when tables are made.
+        cluster: String = String::new();
+        /// Storage policy of tables that are made; empty for the server's.
+        storage_policy: String = String::new();
+        /// Whether missing tables and columns are made at the start. Without it, `laneway migrate` must have been run.
+        apply_schema: bool = true;
+        /// Time after which spans are sent, unless a segment is full before.
+        flush_interval: Duration = Duration::from_secs(1), within Duration::from_millis(100)..=Duration::from_secs(300);
+        /// Inserts under way at a time.
+        inserts_in_flight: u64 = 3, within 1..=64;
+        /// Bytes that spans may take here while ClickHouse is away. Beyond it exports are refused, and their senders asked to retry.
+        spool_max_bytes: ByteSize = ByteSize::gibi(10), within ByteSize::mebi(64)..=ByteSize::gibi(1024 * 1024);
+        /// Time that ClickHouse may take for a query.
+        query_timeout: Duration = Duration::from_secs(30), within Duration::from_secs(1)..=Duration::from_secs(3600);
+        /// Memory of ClickHouse that a query may take.
+        query_memory_bytes: ByteSize = ByteSize::gibi(4), within ByteSize::mebi(64)..=ByteSize::gibi(1024);
+    }
+}
+
+section! {
     /// What can be changed over the query API. Nothing is authenticated yet: whoever reaches `http` can do it.
     Admin in "admin" {
         /// Allows `DELETE /api/v1/traces/{traceId}` and `DELETE /api/v1/services/{service}`.
@@ -220,6 +251,8 @@ pub struct Config {
     pub merge: Merge,
     /// `[retention]`
     pub retention: Retention,
+    /// `[clickhouse]`
+    pub clickhouse: ClickHouse,
     /// `[admin]`
     pub admin: Admin,
     /// `[metrics]`
@@ -245,6 +278,7 @@ impl Config {
             Topology::options(),
             Merge::options(),
             Retention::options(),
+            ClickHouse::options(),
             Admin::options(),
             Metrics::options(),
             Limits::options(),
@@ -269,6 +303,7 @@ impl Config {
             topology: Topology::read(&mut reader),
             merge: Merge::read(&mut reader),
             retention: Retention::read(&mut reader),
+            clickhouse: ClickHouse::read(&mut reader),
             admin: Admin::read(&mut reader),
             metrics: Metrics::read(&mut reader),
             limits: Limits::read(&mut reader),
@@ -291,6 +326,7 @@ impl Config {
         self.topology.write_toml(&mut out);
         self.merge.write_toml(&mut out);
         self.retention.write_toml(&mut out);
+        self.clickhouse.write_toml(&mut out);
         self.admin.write_toml(&mut out);
         self.metrics.write_toml(&mut out);
         self.limits.write_toml(&mut out);

@@ -3,7 +3,7 @@
 //! - [`config`]: every option, declared once.
 //! - [`collector`]: what runs, and the order in which it starts and ends.
 //! - [`receiver`]: OTLP over gRPC and HTTP.
-//! - [`load`], [`snapshot`], [`inspect`]: the commands of these names.
+//! - [`load`], [`snapshot`], [`inspect`], [`migrate`]: the commands of these names.
 //!
 //! Wire formats end in [`receiver`]: what goes to the store is bytes, and what comes back is a count.
 
@@ -16,6 +16,7 @@ pub mod listener;
 pub mod load;
 pub mod logging;
 pub mod metrics;
+pub mod migrate;
 pub mod receiver;
 pub mod serve;
 pub mod signals;

@@ -6,7 +6,7 @@ use clap::Parser;
 use laneway_collector::cli::{Cli, Command, ServeArgs};
 use laneway_collector::config::Config;
 use laneway_collector::serve::{Shop, serve};
-use laneway_collector::{inspect, load, logging, snapshot};
+use laneway_collector::{inspect, load, logging, migrate, snapshot};
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -43,6 +43,10 @@ fn main() -> ExitCode {
         Command::Load(args) => block_on(load::run(*args)),
         Command::Snapshot(args) => block_on(snapshot::run(args)),
         Command::Inspect(args) => exit(inspect::run(&args)),
+        Command::Migrate(args) => match config(args.serve) {
+            Ok(config) => block_on(migrate::run(config, args.print)),
+            Err(problems) => usage(&problems),
+        },
         Command::CheckConfig(args) => check_config(args),
         Command::DemoService(_) => unreachable!("handled above"),
     }

@@ -1,10 +1,7 @@
 //! `laneway serve` and `laneway demo`, from the configuration to the exit.
 
-use std::sync::Arc;
-
 use anyhow::Context;
 use laneway_shop::demo::{self, DemoOptions};
-use laneway_storage::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::collector::{Addresses, Bound, Collector};
@@ -30,7 +27,7 @@ pub struct Shop {
 pub async fn serve(config: Config, shop: Option<Shop>) -> anyhow::Result<()> {
     let mut signals = Signals::new().context("cannot catch signals")?;
     let bound = Bound::new(&config).await?;
-    let store = open_store(&config).await?;
+    let store = store::open(&config).await?;
     let collector = Collector::start(&config, bound, store);
     let addresses = collector.addresses();
     announce(addresses);
@@ -55,14 +52,6 @@ pub async fn serve(config: Config, shop: Option<Shop>) -> anyhow::Result<()> {
     }
     tracing::info!("drained");
     Ok(())
-}
-
-/// Opens the store on a thread that may block: it replays its log.
-async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
-    let options = config.clone();
-    Ok(tokio::task::spawn_blocking(move || store::open(&options))
-        .await
-        .context("opening the store failed")??)
 }
 
 /// The one line that says that spans are accepted, and where.

@@ -7,7 +7,9 @@
 //! A query takes what is in the spool and adds what ClickHouse has: on this collector spans are visible when they are acknowledged, on others
 //! some seconds later.
 //!
-//! Not there yet: figures (RED, edges), deletion, and the collector's configuration of this store.
+//! Figures are derived in ClickHouse, by whichever collector comes first, from spans of all collectors, and some seconds behind. `docs/clickhouse.md` says how.
+//!
+//! Not there yet: deletion.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,9 +29,13 @@ use crate::store::{Accepted, AppendError, Health, IngestRequest, QueryError, Sto
 use crate::topology::{Figures, FiguresQuery};
 
 mod attributes;
+mod batches;
 mod connection;
+mod derive;
+mod figures;
 mod filter;
 mod migrate;
+mod passes;
 mod read;
 mod rest;
 mod row;
@@ -43,6 +49,7 @@ pub use migrate::{MigrateError, migrate, script};
 pub use schema::{InvalidName, SchemaOptions};
 
 use connection::Connection;
+use passes::Passes;
 use ship::{Shipped, Shipper};
 
 /// Where ClickHouse is.
@@ -84,6 +91,8 @@ pub struct ClickHouseOptions {
     pub inserts_in_flight: usize,
     /// How long ClickHouse may take to store a batch after it has all of it. Default: 2 minutes.
     pub insert_timeout: Duration,
+    /// How long a collector has to derive figures that it began with, before others do it too. Default: 30 s.
+    pub takeover_after: Duration,
     /// The most bytes that the spool may take; beyond it, requests are refused. Default: 10 GiB.
     pub spool_max_bytes: u64,
     /// How long ClickHouse may take for a query. Default: 30 s.
@@ -106,6 +115,7 @@ impl ClickHouseOptions {
             flush_interval: Duration::from_secs(1),
             inserts_in_flight: 3,
             insert_timeout: Duration::from_secs(120),
+            takeover_after: Duration::from_secs(30),
             spool_max_bytes: 10 << 30,
             query_timeout: Duration::from_secs(30),
             query_server_memory_bytes: 4 << 30,
@@ -124,7 +134,7 @@ pub struct ClickHouseStore {
     spooled: Spooled,
     shipped: watch::Receiver<Shipped>,
     stop: watch::Sender<bool>,
-    shipper: Mutex<Option<JoinHandle<()>>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// Why a store could not be opened.
@@ -185,9 +195,17 @@ impl ClickHouseStore {
             progress,
             stop: stopped,
         };
-        let shipper = Mutex::new(Some(tokio::spawn(shipper.run())));
+        let passes = Passes {
+            connection: connection.clone(),
+            limits: options.spool.topology.limits,
+            takeover_after: options.takeover_after,
+            begun: None,
+            shipped: shipped.clone(),
+            stop: shipper.stop.clone(),
+        };
+        let tasks = Mutex::new(vec![tokio::spawn(shipper.run()), tokio::spawn(passes.run())]);
         let spooled = Spooled::default();
-        Ok(Arc::new(Self { spool, connection, options, spooled, shipped, stop, shipper }))
+        Ok(Arc::new(Self { spool, connection, options, spooled, shipped, stop, tasks }))
     }
 
     /// Waits until ClickHouse has all that was acknowledged before; `false` when that takes longer.
@@ -195,6 +213,18 @@ impl ClickHouseStore {
         let mut shipped = self.shipped.clone();
         let is_empty = |_: &Shipped| !self.spool.has_unsealed() && self.spool.spooled().is_empty();
         tokio::time::timeout(patience, shipped.wait_for(is_empty)).await.is_ok_and(|done| done.is_ok())
+    }
+
+    /// Waits until figures are those of all spans that ClickHouse has; `false` when that takes longer.
+    pub async fn derived(&self, patience: Duration) -> bool {
+        let until = Instant::now() + patience;
+        while Instant::now() < until {
+            if batches::are_done(&self.connection).await.unwrap_or(false) {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        false
     }
 
     /// Says so when the spool has no room.
@@ -237,9 +267,9 @@ impl Store for ClickHouseStore {
         read::operation_names(&self.connection, &self.spool.local_view(), service).await
     }
 
-    /// Has no answer yet: figures of one collector's spool would be less than those of all spans, and look the same.
-    async fn figures(&self, _query: FiguresQuery) -> Result<Figures, QueryError> {
-        Err(QueryError::Unavailable("figures are not derived from spans in ClickHouse yet".to_owned()))
+    /// Of what is in ClickHouse: those of spans in spools would be a part of a whole, and look the same.
+    async fn figures(&self, query: FiguresQuery) -> Result<Figures, QueryError> {
+        figures::answer(&self.connection, &query).await
     }
 
     fn health(&self) -> Health {
@@ -259,9 +289,9 @@ impl Store for ClickHouseStore {
             self.drained(DRAIN_TIMEOUT).await;
         }
         self.stop.send_replace(true);
-        let shipper = self.shipper.lock().take();
-        if let Some(shipper) = shipper {
-            let _ = shipper.await;
+        let tasks = std::mem::take(&mut *self.tasks.lock());
+        for task in tasks {
+            let _ = task.await;
         }
         self.spool.close().await;
     }

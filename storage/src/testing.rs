@@ -8,6 +8,8 @@
 pub(crate) mod arbitrary;
 mod builder;
 mod clickhouse;
+#[cfg(test)]
+pub(crate) mod fleet;
 mod memory;
 #[cfg(test)]
 mod random;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use laneway_e2e::otlp::{Spans, TracesData, from_json, hex};
-use laneway_e2e::{Laneway, testdata};
+use laneway_e2e::{ClickHouse, Laneway, testdata};
 use prost::Message;
 use serde::Deserialize;
 use serde_json::Value;
@@ -117,6 +117,18 @@ fn in_jaeger(trace_id: &str) -> String {
 
 #[tokio::test]
 async fn every_search_finds_its_fixtures_and_nothing_else() {
+    search_all(&[]).await;
+}
+
+#[tokio::test]
+async fn every_search_finds_the_same_in_clickhouse() {
+    let clickhouse = ClickHouse::start();
+    clickhouse.migrate(&[]);
+    search_all(&clickhouse.flags()).await;
+}
+
+/// Before and after a restart of a server with these flags: of what it had in memory, and of what it had stored.
+async fn search_all(flags: &[&str]) {
     let shift = shift();
     let names: Vec<String> =
         std::fs::read_dir(laneway_e2e::workspace().join("tests/testdata/jaeger-fixtures/traces"))
@@ -127,7 +139,7 @@ async fn every_search_finds_its_fixtures_and_nothing_else() {
     assert_eq!(cases.len(), 25);
 
     let dir = TempDir::new().unwrap();
-    let mut server = Laneway::start(dir.path(), &[]).await;
+    let mut server = Laneway::start(dir.path(), flags).await;
     let mut fixtures = BTreeMap::new();
     for name in names {
         let fixture = fixture(&name, shift);

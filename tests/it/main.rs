@@ -4,6 +4,7 @@
 
 mod architecture;
 mod cli;
+mod clickhouse;
 mod crash;
 mod demo;
 mod jaeger_fixtures;

@@ -1,6 +1,7 @@
 //! The harness of the end-to-end tests: it runs the real binary and talks to it as its users do.
 //!
 //! - [`Laneway`]: a running server.
+//! - [`ClickHouse`]: ClickHouse's engine, for servers that store there.
 //! - [`load`]: `laneway load`, and what it reports.
 //! - [`python`]: OpenTelemetry's own SDK, and engines that read Parquet.
 //! - [`otlp`]: spans as the official structs have them, whatever grouped them on their way.
@@ -10,11 +11,13 @@
 #![allow(clippy::unwrap_used, reason = "a harness panics where it cannot go on")]
 
 pub mod binary;
+mod clickhouse;
 pub mod load;
 pub mod otlp;
 pub mod python;
 mod server;
 
+pub use clickhouse::ClickHouse;
 pub use server::Laneway;
 
 use std::path::PathBuf;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::load::Reader;
 use super::{ByteSize, Config};
+use crate::store;
 
 /// Reports combinations that cannot work.
 pub(super) fn check(config: &Config, reader: &mut Reader) {
@@ -16,6 +17,7 @@ pub(super) fn check(config: &Config, reader: &mut Reader) {
     shared_addresses(&addresses, reader);
     memory(config, reader);
     origins(config, reader);
+    clickhouse(config, reader);
 }
 
 fn public_addresses(addresses: &[(&str, SocketAddr)], insecure_public: bool, reader: &mut Reader) {
@@ -62,5 +64,24 @@ fn origins(config: &Config, reader: &mut Reader) {
             );
             reader.problem("cors.allowed_origins", why);
         }
+    }
+}
+
+fn clickhouse(config: &Config, reader: &mut Reader) {
+    let section = &config.clickhouse;
+    if section.url.is_empty() {
+        return;
+    }
+    if !section.url.starts_with("http://") && !section.url.starts_with("https://") {
+        reader.problem(
+            "clickhouse.url",
+            "must begin with http:// or https://: it is the HTTP interface".to_owned(),
+        );
+    }
+    if section.database.is_empty() {
+        reader.problem("clickhouse.database", "must name a database".to_owned());
+    }
+    if let Err(invalid) = store::schema(config).check() {
+        reader.problem(&format!("clickhouse.{}", invalid.name), invalid.to_string());
     }
 }

@@ -58,6 +58,18 @@ impl OptionValue for bool {
     }
 }
 
+impl OptionValue for String {
+    const KIND: &'static str = "a text";
+
+    fn from_value(value: &Value) -> Option<Self> {
+        value.as_str().map(str::to_owned)
+    }
+
+    fn to_toml(&self) -> String {
+        quoted(self)
+    }
+}
+
 impl OptionValue for PathBuf {
     const KIND: &'static str = "a path";
 

@@ -216,11 +216,11 @@ pub(super) const fn status_name(status: StatusCode) -> &'static str {
     }
 }
 
-fn kind(name: &str) -> SpanKind {
+pub(super) fn kind(name: &str) -> SpanKind {
     SpanKind::ALL.into_iter().find(|kind| kind_name(*kind) == name).unwrap_or_default()
 }
 
-fn status(name: &str) -> StatusCode {
+pub(super) fn status(name: &str) -> StatusCode {
     let all = [StatusCode::Unset, StatusCode::Ok, StatusCode::Error];
     all.into_iter().find(|status| status_name(*status) == name).unwrap_or_default()
 }

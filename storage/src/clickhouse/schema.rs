@@ -14,9 +14,10 @@ pub(super) struct Migration {
 }
 
 /// All of them. What was released is never changed: a new one is added.
-pub(super) const MIGRATIONS: [Migration; 2] = [
+pub(super) const MIGRATIONS: [Migration; 3] = [
     Migration { number: 1, name: "spans", template: include_str!("migrations/0001_spans.sql") },
     Migration { number: 2, name: "operations", template: include_str!("migrations/0002_operations.sql") },
+    Migration { number: 3, name: "figures", template: include_str!("migrations/0003_figures.sql") },
 ];
 
 /// Where it is noted which of them were applied.
@@ -43,6 +44,8 @@ pub struct SchemaOptions {
     pub storage_policy: Option<String>,
     /// Spans that started longer ago are removed, by whole parts. Default: none are.
     pub spans_max_age: Option<Duration>,
+    /// Figures of buckets that are older are removed in the same way. Default: none are.
+    pub figures_max_age: Option<Duration>,
 }
 
 /// A name that would end a literal, or do worse.
@@ -104,7 +107,8 @@ impl SchemaOptions {
             let (name, after) = after.split_once('}').expect("a template closes its braces");
             out.push_str(before);
             match name.split_once(':') {
-                Some(("ttl", of)) => out.extend(self.ttl(of)),
+                Some(("ttl", of)) => out.extend(ttl(of, self.spans_max_age)),
+                Some(("figures_ttl", of)) => out.extend(ttl(of, self.figures_max_age)),
                 _ => out.push_str(match name {
                     "local" if is_cluster => "_local",
                     "engine" if is_cluster => "Replicated",
@@ -120,11 +124,10 @@ impl SchemaOptions {
         out.push_str(rest);
         out
     }
+}
 
-    fn ttl(&self, of: &str) -> Option<String> {
-        let seconds = self.spans_max_age?.as_secs();
-        Some(format!("TTL {of} + toIntervalSecond({seconds})"))
-    }
+fn ttl(of: &str, max_age: Option<Duration>) -> Option<String> {
+    Some(format!("TTL {of} + toIntervalSecond({})", max_age?.as_secs()))
 }
 
 impl Migration {

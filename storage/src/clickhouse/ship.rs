@@ -12,19 +12,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clickhouse::error::Error;
+use clickhouse::insert::Insert;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::batches::{self, Batch};
 use super::connection::Connection;
-use super::row::SpanRow;
+use super::row::{SpanRow, timestamp};
 use super::{ClickHouseOptions, migrate};
 use crate::QueryError;
 use crate::embedded::{EmbeddedStore, PartKey, SpooledPart};
 use crate::model::Span;
 
 /// Spans of a batch, but for the last of a part. Batches depend on it, so it must not depend on a configuration that changes.
-const BATCH_SPANS: usize = 150_000;
+const BATCH_SPANS: u64 = 150_000;
 /// Spans that wait between the thread that reads a part and the connection, in so many chunks of so many.
 const CHUNKS: usize = 4;
 const CHUNK_SPANS: usize = 512;
@@ -37,6 +39,8 @@ const TICK: Duration = Duration::from_millis(100);
 /// What became of parts; counters begin at 0 when the store is opened.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Shipped {
+    /// Whether the schema is there, as far as is known.
+    pub(super) is_ready: bool,
     pub(super) parts: u64,
     pub(super) spans: u64,
     pub(super) failures: u64,
@@ -87,6 +91,7 @@ impl Shipper {
         if self.options.apply_schema && !self.apply_schema().await {
             return;
         }
+        self.progress.send_modify(|shipped| shipped.is_ready = true);
         let (mut parts, mut sealed) = (Parts::default(), Instant::now());
         loop {
             self.begin(&mut parts);
@@ -222,36 +227,56 @@ async fn send(connection: &Connection, part: &SpooledPart, name: &str) -> Result
         let part = part.clone();
         tokio::task::spawn_blocking(move || read(&part, &sender))
     };
-    let (mut spans, mut number, mut batch) = (0, 0, None);
-    let mut rows_left = BATCH_SPANS;
+    let (mut spans, mut number, mut batch) = (0, 0, None::<OpenBatch>);
     while let Some(chunk) = chunks.recv().await {
         for span in &chunk {
-            let (insert, id) = match &mut batch {
-                Some(batch) => batch,
-                None => {
-                    let token = format!("{name}/{number}");
-                    let insert = connection.insert::<SpanRow<'_>>("otel_traces", &token).await?;
-                    batch.insert((insert, xxh3_64(token.as_bytes())))
-                }
+            let open = match &mut batch {
+                Some(open) => open,
+                None => batch.insert(OpenBatch::begin(connection, format!("{name}/{number}")).await?),
             };
-            insert.write(&SpanRow::of(span, *id)).await?;
+            open.write(span).await?;
             spans += 1;
-            rows_left -= 1;
-            if rows_left == 0
-                && let Some((insert, _)) = batch.take()
+            if open.batch.spans == BATCH_SPANS
+                && let Some(full) = batch.take()
             {
-                insert.end().await?;
+                full.end(connection).await?;
                 number += 1;
-                rows_left = BATCH_SPANS;
             }
         }
     }
     // A batch that was cut short must not be stored under its token.
     reader.await.unwrap_or(Err(QueryError::Closing))?;
-    if let Some((insert, _)) = batch {
-        insert.end().await?;
+    if let Some(last) = batch {
+        last.end(connection).await?;
     }
     Ok(spans)
+}
+
+/// A batch that is being inserted.
+struct OpenBatch {
+    insert: Insert<SpanRow<'static>>,
+    token: String,
+    batch: Batch,
+}
+
+impl OpenBatch {
+    async fn begin(connection: &Connection, token: String) -> Result<Self, Error> {
+        let insert = connection.insert::<SpanRow<'_>>("otel_traces", &token).await?;
+        let batch = Batch { batch: xxh3_64(token.as_bytes()), spans: 0, first: i64::MAX, last: i64::MIN };
+        Ok(Self { insert, token, batch })
+    }
+
+    async fn write(&mut self, span: &Span) -> Result<(), Error> {
+        let at = timestamp(span.start_unix_ns);
+        let Batch { batch, spans, first, last } = &mut self.batch;
+        (*spans, *first, *last) = (*spans + 1, at.min(*first), at.max(*last));
+        self.insert.write(&SpanRow::of(span, *batch)).await
+    }
+
+    async fn end(self, connection: &Connection) -> Result<(), Error> {
+        self.insert.end().await?;
+        batches::note(connection, &self.batch, &self.token).await
+    }
 }
 
 fn read(part: &SpooledPart, chunks: &mpsc::Sender<Vec<Span>>) -> Result<(), QueryError> {

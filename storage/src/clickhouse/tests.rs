@@ -12,6 +12,7 @@ use crate::model::Span;
 use crate::testing::suite::{assert_alike, distinct, request};
 use crate::testing::{ClickHouseFront, Fault, MemoryStore, arbitrary, span};
 
+mod figures;
 mod strings;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -55,6 +56,11 @@ impl Place {
 
     async fn open(&self) -> Arc<ClickHouseStore> {
         ClickHouseStore::open(self.options()).await.unwrap()
+    }
+
+    /// The same database, for another collector.
+    fn beside(&self) -> Self {
+        Self { front: self.front, database: self.database.clone(), dir: TempDir::new().unwrap() }
     }
 
     fn run(&self, statement: &str) -> String {
@@ -196,6 +202,7 @@ fn the_schema_of_a_cluster_is_understood_by_the_engine() {
         cluster: Some("{cluster}".to_owned()),
         storage_policy: Some("hot_cold".to_owned()),
         spans_max_age: Some(Duration::from_secs(86_400)),
+        figures_max_age: Some(Duration::from_secs(86_400)),
     };
     let mut statements = 0;
     for migration in schema::MIGRATIONS {
