@@ -184,11 +184,13 @@ async fn a_full_spool_refuses_until_clickhouse_is_back() {
         let one = span("x").trace(u128::from(sent) + 1).id(sent + 1).build();
         match store.append(request(&[one])).await {
             Ok(_) => sent += 1,
-            Err(refused) => break refused,
+            Err(refused) if matches!(store.health(), Health::NotReady(_)) => break refused,
+            // A part takes less than it did in memory, so there is room once more.
+            Err(_) => {}
         }
     };
     assert!(matches!(refused, AppendError::Overloaded { .. }), "{refused:?}");
-    assert!(sent > 0 && matches!(store.health(), Health::NotReady(_)));
+    assert!(sent > 0);
     front.release();
     assert!(store.drained(PATIENCE).await);
     assert_eq!(place.run("SELECT count() FROM $db.otel_traces"), sent.to_string());
