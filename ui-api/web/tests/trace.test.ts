@@ -85,6 +85,27 @@ test('spans are found, and a value leads to a search for it', async () => {
   expect(query(page).get('tag')).toBe('lane=grey-v2');
 });
 
+test('what the reader did stays when something comes late', async () => {
+  let release = () => {};
+  const late = new Promise<void>((resolve) => (release = resolve));
+  const page = await open(`/trace/${await laneTrace()}`, {
+    before: (one) => one.route('**/api/v1/lanes', async (route) => {
+      await late;
+      await route.continue();
+    }),
+  });
+  await page.keyboard.press('/');
+  await page.keyboard.type('select products');
+  await page.getByRole('button', { name: 'Critical path' }).click();
+  expect(await page.getByLabel('Find in this trace').inputValue()).toBe('select products');
+  const answered = page.waitForResponse('**/api/v1/lanes');
+  release();
+  await answered;
+  await page.getByText('in lane').first().waitFor();
+  expect(await page.getByLabel('Find in this trace').inputValue()).toBe('select products');
+  expect(await page.getByRole('button', { name: 'Critical path' }).getAttribute('aria-pressed')).toBe('true');
+});
+
 test('a trace stays as it is while other views are live', async () => {
   const page = await open('/search?operation=buy', { before: (one) => one.clock.install() });
   await page.getByRole('button', { name: 'Live' }).click();

@@ -24,6 +24,15 @@ export class TraceView {
     if (spanId) this.select(trace.spans.findIndex((span) => span.id === spanId));
   }
 
+  /** Goes on where the reader was when the same trace was built anew: more of it came, or something that it is shown with. */
+  goOnFrom(before: TraceView) {
+    const places = new Map(this.trace.spans.map((span, index) => [span.id, index]));
+    const collapsed = [...before.collapsed].map((index) => places.get(before.trace.spans[index]?.id ?? ''));
+    this.collapsed = new Set(collapsed.filter((index) => index !== undefined));
+    [this.critical, this.text] = [before.critical, before.text];
+    if (before.from > 0 || before.to < before.trace.duration) this.zoom(before.from, before.to);
+  }
+
   get span_ns(): number {
     return Math.max(1, this.to - this.from);
   }
