@@ -29,12 +29,13 @@ mod encode;
 mod extract;
 mod file;
 mod history;
+mod presence;
 mod recent;
 #[cfg(test)]
 mod tests;
 mod traces;
 
-pub(super) use file::{ByBytes, FIGURES_FILE, FiguresCache, FiguresFile};
+pub(super) use file::{FIGURES_FILE, FiguresCache, FiguresFile};
 pub(super) use history::{History, expire, forget_service, keep};
 
 use extract::Extracted;
@@ -61,6 +62,9 @@ impl Default for TopologyOptions {
         }
     }
 }
+
+/// When no spans come, this fraction of what may be remembered is: mostly, the last segment.
+const QUIET_SHARE: usize = 4;
 
 /// More roles than this are not kept: those in use are numbered anew, and if they are too many, what is remembered is forgotten.
 const MAX_ROLES: usize = 1 << 16;
@@ -121,10 +125,12 @@ impl Derivation {
         Ok(state.derive(columns, order))
     }
 
-    /// Forgets traces that are too old to be remembered, though nothing was sealed since.
-    pub(super) fn forget(&self, options: &TopologyOptions) {
+    /// Forgets traces that are too old to be remembered, though nothing was sealed since; when nothing `is_coming` any more, also the oldest
+    /// of very many.
+    pub(super) fn forget(&self, options: &TopologyOptions, is_coming: bool) {
         let state = &mut *self.0.lock();
-        state.recent.forget(options.recent_bytes, options.recent_max_age, Instant::now());
+        let max_bytes = if is_coming { options.recent_bytes } else { options.recent_bytes / QUIET_SHARE };
+        state.recent.forget(max_bytes, options.recent_max_age, Instant::now());
         if state.recent.is_empty() {
             state.roles = Roles::default();
             state.ledger.forget_roles();
@@ -247,6 +253,9 @@ impl State {
 
 /// The figures that a query asks for, of everything that is durable now.
 pub(super) fn answer(shared: &Shared, query: &FiguresQuery) -> Result<Figures, QueryError> {
+    if query.is_of_presence() {
+        return Ok(Figures { presence: presence::answer(shared, query)?, ..Figures::default() });
+    }
     let resolution = query.resolution();
     let (view, live) = {
         let state = &mut *shared.derivation.0.lock();

@@ -20,7 +20,7 @@ impl Idle {
         Self { looked: Instant::now(), accepted_spans: 0, cache_uses: 0 }
     }
 
-    /// Gives up the cache when there was no query for some time, and spare segments when there were no spans.
+    /// Gives up the cache when there was no query for some time, and spare segments and old traces when there were no spans.
     pub(super) fn look(&mut self, shared: &Shared) {
         if self.looked.elapsed() >= QUIET {
             self.looked = Instant::now();
@@ -34,11 +34,12 @@ impl Idle {
         if cache_uses == self.cache_uses {
             shared.cache.clear();
         }
-        if accepted_spans == self.accepted_spans {
+        let is_coming = accepted_spans != self.accepted_spans;
+        if !is_coming {
             shared.drop_spare_segments();
             shared.figures_cache.clear();
         }
-        shared.derivation.forget(&shared.options.topology);
+        shared.derivation.forget(&shared.options.topology, is_coming);
         (self.accepted_spans, self.cache_uses) = (accepted_spans, cache_uses);
     }
 }

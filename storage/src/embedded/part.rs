@@ -21,7 +21,7 @@ use super::figures::{FIGURES_FILE, FiguresCache, FiguresFile};
 use super::quarantine::is_damage;
 use crate::QueryError;
 use crate::query::TimeRange;
-use crate::topology::{Resolution, Totals};
+use crate::topology::{FiguresQuery, Presence, Resolution, Totals};
 
 mod cache;
 mod chunk;
@@ -191,6 +191,16 @@ impl Part {
             None => file.read(resolution).map(Arc::new),
         };
         self.noticed(read).map(Some)
+    }
+
+    /// Which lanes had instances, by its spans of about that time.
+    pub(super) fn presence(
+        &self,
+        query: &FiguresQuery,
+        cache: &FiguresCache,
+    ) -> Result<Option<Arc<Presence>>, QueryError> {
+        let file = self.figures.as_ref().filter(|file| file.may_have(query));
+        file.map(|file| self.noticed(file.presence(cache))).transpose()
     }
 
     /// How long ago it was sealed, or the youngest of the parts that it was merged from.

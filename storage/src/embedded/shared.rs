@@ -10,7 +10,7 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use tokio::sync::oneshot;
 
 use super::Options;
-use super::figures::{ByBytes, Derivation, FiguresCache};
+use super::figures::{Derivation, FiguresCache};
 use super::layout::Layout;
 use super::maintenance::Maintenance;
 use super::parallel::Helpers;
@@ -22,10 +22,6 @@ use crate::store::{Accepted, AppendError, IngestRequest, StoreStats};
 
 /// What a sender is told to wait when the store is over its memory budget: a few group commits.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
-
-/// Decoded figures are kept in so many bytes, and about so many pieces.
-const FIGURES_CACHE_BYTES: u64 = 16 << 20;
-const FIGURES_CACHE_ENTRIES: usize = 256;
 
 /// A request on its way to the log.
 #[derive(Debug)]
@@ -133,7 +129,7 @@ impl Shared {
             wal,
             disk: Disk::default(),
             cache,
-            figures_cache: FiguresCache::with_weighter(FIGURES_CACHE_ENTRIES, FIGURES_CACHE_BYTES, ByBytes),
+            figures_cache: FiguresCache::new(),
             counters: Counters::default(),
             maintenance: Maintenance::default(),
             view: RwLock::new(Arc::new(view)),

@@ -8,7 +8,7 @@ use super::{EPOCH_UNIX_NS, MemoryStore, SpanBuilder, span};
 use crate::Store;
 use crate::model::{Span, SpanKind};
 use crate::query::TimeRange;
-use crate::topology::{EdgeLevel, Figures, FiguresQuery};
+use crate::topology::{EdgeLevel, Figures, FiguresQuery, Presence};
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -94,6 +94,8 @@ pub(crate) fn queries() -> Vec<FiguresQuery> {
         FiguresQuery { step_s: Some(60), range: some, ..all.clone() },
         FiguresQuery { step_s: Some(3600), edges: Some(EdgeLevel::Operation), ..all.clone() },
         FiguresQuery { range: some, service: Some("cart".to_owned()), ..all },
+        FiguresQuery::of_presence(TimeRange::ALL),
+        FiguresQuery::of_presence(some),
     ]
 }
 
@@ -117,8 +119,11 @@ pub(crate) async fn assert_same_figures(store: &dyn Store, oracle: &MemoryStore)
         less.edges.retain(|key, edge| ours.edges.get(key) != Some(edge));
         assert_eq!((more.red, more.edges), (less.red, less.edges), "{query:?}");
         // Of other times than it asks for, an answer may know or not.
-        if query.range == TimeRange::ALL {
-            assert_eq!(ours.presence, theirs.presence);
-        }
+        let [ours, theirs] = [ours, theirs].map(|figures| {
+            let mut within = Presence::default();
+            within.merge_within(&figures.presence, query.range);
+            within
+        });
+        assert_eq!(ours, theirs, "{query:?}");
     }
 }

@@ -146,7 +146,7 @@ pub struct Figures {
     pub red: BTreeMap<(RedKey, u64), RedFigures>,
     /// Of hops.
     pub edges: BTreeMap<(EdgeKey, u64), EdgeFigures>,
-    /// Which lanes had instances.
+    /// Which lanes had instances: at least within the range that was asked for, and [`PRESENCE_WINDOW`](super::PRESENCE_WINDOW) before.
     pub presence: Presence,
 }
 
@@ -166,6 +166,16 @@ pub struct FiguresQuery {
 }
 
 impl FiguresQuery {
+    /// What is asked for to know which lanes had instances in this range, and nothing else.
+    pub fn of_presence(range: TimeRange) -> Self {
+        Self { range, step_s: None, service: None, red: false, edges: None }
+    }
+
+    /// Whether it asks for nothing else than that.
+    pub fn is_of_presence(&self) -> bool {
+        !self.red && self.edges.is_none()
+    }
+
     /// The resolution at which this is answered: the coarsest that tells steps apart; without steps, the finest that the range allows.
     pub fn resolution(&self) -> Resolution {
         /// The most buckets of time that are read where none is asked for.

@@ -23,8 +23,8 @@ use crate::embedded::part::encoding::{Cut, put_varint, take_varint, unzigzag, zi
 use crate::model::{SpanKind, StatusCode};
 use crate::query::Histogram;
 use crate::topology::{
-    Cells, EdgeFigures, EdgeKey, EdgeLevel, EdgeSide, Exemplars, Keys, Node, NodeKind, Outcome, Provenance,
-    RedFigures, RedKey, Totals, TraceAt, Verdict,
+    Cells, EdgeFigures, EdgeKey, EdgeLevel, EdgeSide, Exemplars, Keys, Node, NodeKind, Outcome, Presence,
+    Provenance, RedFigures, RedKey, Totals, TraceAt, Verdict,
 };
 
 const BUCKET_S: u64 = crate::topology::Resolution::FINEST.seconds() as u64;
@@ -93,6 +93,13 @@ pub(super) fn encode_rows(totals: &Totals, written: &WrittenKeys) -> Vec<u8> {
     out
 }
 
+/// Which lanes had instances, of keys.
+pub(super) fn decode_presence(mut keys: &[u8]) -> Result<Presence, Cut> {
+    let mut totals = Totals::default();
+    decode_keys(&mut keys, &mut totals)?;
+    Ok(totals.presence)
+}
+
 /// The figures of keys and rows.
 pub(super) fn decode(mut keys: &[u8], mut rows: &[u8]) -> Result<Totals, Cut> {
     let mut totals = Totals::default();
@@ -151,14 +158,20 @@ fn decode_rows(bytes: &mut &[u8], totals: &mut Totals) -> Result<(), Cut> {
 #[derive(Default)]
 struct Texts<'a> {
     texts: Vec<&'a str>,
-    numbers: hashbrown::HashMap<&'a str, u64, foldhash::fast::FixedState>,
+    numbers: Map<&'a str, u64>,
+    // By address and length: keys share most of their texts.
+    known: Map<(usize, usize), u64>,
 }
+
+type Map<K, V> = hashbrown::HashMap<K, V, foldhash::fast::FixedState>;
 
 impl<'a> Texts<'a> {
     fn put(&mut self, out: &mut Vec<u8>, text: &'a str) {
-        let number = *self.numbers.entry(text).or_insert_with(|| {
-            self.texts.push(text);
-            self.texts.len() as u64 - 1
+        let number = *self.known.entry((text.as_ptr() as usize, text.len())).or_insert_with(|| {
+            *self.numbers.entry(text).or_insert_with(|| {
+                self.texts.push(text);
+                self.texts.len() as u64 - 1
+            })
         });
         put_varint(out, number);
     }

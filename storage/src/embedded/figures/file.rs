@@ -22,7 +22,7 @@ use quick_cache::sync::Cache;
 use super::encode;
 use crate::QueryError;
 use crate::embedded::part::Disk;
-use crate::topology::{FiguresQuery, Resolution, Totals};
+use crate::topology::{FiguresQuery, Presence, Resolution, Totals};
 
 pub(in super::super) const FIGURES_FILE: &str = "figures.bin";
 
@@ -37,16 +37,45 @@ const ZSTD_LEVEL: i32 = 3;
 /// A section that claims to be larger when decompressed is damaged.
 const MAX_DECOMPRESSED: usize = 1 << 30;
 
-/// Figures that were read, by file and resolution.
-pub(in super::super) type FiguresCache = Cache<(u64, Resolution), Arc<Totals>, ByBytes>;
+/// What was read, by file.
+pub(in super::super) struct FiguresCache {
+    totals: Cache<(u64, Resolution), Arc<Totals>, ByBytes>,
+    // Apart, so that figures do not drive out what every trace that is shown needs.
+    presence: Cache<u64, Arc<Presence>, ByBytes>,
+}
+
+impl FiguresCache {
+    const TOTALS_BYTES: u64 = 16 << 20;
+    const PRESENCE_BYTES: u64 = 1 << 20;
+    /// Of each, about.
+    const ENTRIES: usize = 256;
+
+    pub(in super::super) fn new() -> Self {
+        Self {
+            totals: Cache::with_weighter(Self::ENTRIES, Self::TOTALS_BYTES, ByBytes),
+            presence: Cache::with_weighter(Self::ENTRIES, Self::PRESENCE_BYTES, ByBytes),
+        }
+    }
+
+    pub(in super::super) fn clear(&self) {
+        self.totals.clear();
+        self.presence.clear();
+    }
+}
 
 /// About how many bytes decoded figures take.
 #[derive(Debug, Clone)]
-pub(in super::super) struct ByBytes;
+struct ByBytes;
 
 impl Weighter<(u64, Resolution), Arc<Totals>> for ByBytes {
     fn weight(&self, _: &(u64, Resolution), totals: &Arc<Totals>) -> u64 {
         totals.memory_bytes() as u64
+    }
+}
+
+impl Weighter<u64, Arc<Presence>> for ByBytes {
+    fn weight(&self, _: &u64, presence: &Arc<Presence>) -> u64 {
+        presence.memory_bytes() as u64
     }
 }
 
@@ -164,7 +193,7 @@ impl FiguresFile {
     }
 
     /// Whether it may have something that a query asks for, or needs.
-    pub(super) fn may_have(&self, query: &FiguresQuery) -> bool {
+    pub(in super::super) fn may_have(&self, query: &FiguresQuery) -> bool {
         let window_ns = crate::topology::PRESENCE_WINDOW.as_nanos() as u64;
         let ns = |s: u64| s.saturating_mul(1_000_000_000);
         let first = query.range.start_unix_ns.saturating_sub(window_ns);
@@ -180,7 +209,15 @@ impl FiguresFile {
         resolution: Resolution,
         cache: &FiguresCache,
     ) -> Result<Arc<Totals>, QueryError> {
-        cache.get_or_insert_with(&(self.number, resolution), || Ok(Arc::new(self.read(resolution)?)))
+        cache.totals.get_or_insert_with(&(self.number, resolution), || Ok(Arc::new(self.read(resolution)?)))
+    }
+
+    /// Which lanes had instances, out of the cache if it is there.
+    pub(in super::super) fn presence(&self, cache: &FiguresCache) -> Result<Arc<Presence>, QueryError> {
+        cache.presence.get_or_insert_with(&self.number, || {
+            let keys = self.section(0)?;
+            Ok(Arc::new(encode::decode_presence(&keys).map_err(corrupt)?))
+        })
     }
 
     /// Its figures at a resolution.

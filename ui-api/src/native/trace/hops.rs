@@ -2,7 +2,7 @@
 
 use laneway_storage::model::Trace;
 use laneway_storage::query::TimeRange;
-use laneway_storage::topology::{ExplainedHop, FiguresQuery, PRESENCE_WINDOW, Presence, explain};
+use laneway_storage::topology::{ExplainedHop, FiguresQuery, Presence, explain};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -93,14 +93,5 @@ impl HopBody {
 /// Asks which lanes had instances while this trace ran.
 pub(super) fn presence_during(trace: &Trace) -> FiguresQuery {
     let (start_unix_ns, end_unix_ns) = trace.bounds_unix_ns();
-    // Instances are known by the minute.
-    let before_ns = PRESENCE_WINDOW.as_nanos() as u64 + 60_000_000_000;
-    let start_unix_ns = start_unix_ns.saturating_sub(before_ns);
-    FiguresQuery {
-        range: TimeRange { start_unix_ns, end_unix_ns },
-        step_s: None,
-        service: None,
-        red: false,
-        edges: None,
-    }
+    FiguresQuery::of_presence(TimeRange { start_unix_ns, end_unix_ns })
 }
