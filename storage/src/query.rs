@@ -14,8 +14,8 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use histogram::Counters;
 pub use histogram::Histogram;
+pub(crate) use histogram::{Bucket, Counters};
 
 /// A span of time; both ends belong to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,6 +15,16 @@ pub struct Histogram {
 /// The number of a bucket, and what it counts.
 type BucketCount = (u16, i64);
 
+/// The number of the bucket that counts a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bucket(u16);
+
+impl Bucket {
+    pub(crate) fn of(value: u64) -> Self {
+        Self(bucket(value))
+    }
+}
+
 /// Bits of a value that are kept behind its leading one.
 const PRECISION_BITS: u32 = 4;
 
@@ -110,32 +120,36 @@ impl Histogram {
 pub(crate) struct Counters {
     counts: Box<[i64]>,
     // A bit for each bucket that was counted in.
-    touched: [u64; (Histogram::BUCKETS as usize).div_ceil(64)],
+    touched: [u64; Histogram::BUCKETS.div_ceil(64) as usize],
+    // A bit for each word of those that has some.
+    touched_words: u16,
 }
 
 impl Default for Counters {
     fn default() -> Self {
-        let touched = [0; (Histogram::BUCKETS as usize).div_ceil(64)];
-        Self { counts: vec![0; usize::from(Histogram::BUCKETS)].into(), touched }
+        let counts = vec![0; usize::from(Histogram::BUCKETS)].into();
+        Self { counts, touched: Default::default(), touched_words: 0 }
     }
 }
 
 impl Counters {
-    /// Counts a value so many times.
-    pub(crate) fn record_times(&mut self, value: u64, times: i64) {
-        let bucket = usize::from(bucket(value));
+    /// Counts a value of this bucket so many times.
+    pub(crate) fn record(&mut self, Bucket(bucket): Bucket, times: i64) {
+        let bucket = usize::from(bucket);
         self.counts[bucket] += times;
         self.touched[bucket / 64] |= 1 << (bucket % 64);
+        self.touched_words |= 1 << (bucket / 64);
     }
 
     /// The histogram of all values since the last.
     pub(crate) fn take(&mut self) -> Histogram {
-        let touched = self.touched.iter().map(|bits| bits.count_ones() as usize).sum();
-        let mut buckets = Vec::with_capacity(touched);
-        for (word, bits) in self.touched.iter_mut().enumerate() {
-            while *bits != 0 {
-                let bucket = word * 64 + bits.trailing_zeros() as usize;
-                *bits &= *bits - 1;
+        let words = ones(self.touched_words.into());
+        self.touched_words = 0;
+        let touched: u32 = words.clone().map(|word| self.touched[word].count_ones()).sum();
+        let mut buckets = Vec::with_capacity(touched as usize);
+        for word in words {
+            for bit in ones(std::mem::take(&mut self.touched[word])) {
+                let bucket = word * 64 + bit;
                 let count = std::mem::take(&mut self.counts[bucket]);
                 if count != 0 {
                     buckets.push((bucket as u16, count));
@@ -144,6 +158,15 @@ impl Counters {
         }
         Histogram { buckets }
     }
+}
+
+/// The places of the bits that are set, ascending.
+fn ones(mut bits: u64) -> impl Iterator<Item = usize> + Clone {
+    std::iter::from_fn(move || {
+        let place = (bits != 0).then(|| bits.trailing_zeros() as usize);
+        bits &= bits.wrapping_sub(1);
+        place
+    })
 }
 
 /// Makes one of counts of the same bucket, which stand beside each other, and leaves out what is 0.
@@ -207,7 +230,7 @@ mod tests {
                 let mut histogram = Histogram::default();
                 for (value, times) in values {
                     histogram.record_times(value >> 20, times);
-                    counters.record_times(value >> 20, times);
+                    counters.record(Bucket::of(value >> 20), times);
                 }
                 prop_assert_eq!(counters.take(), histogram);
             }

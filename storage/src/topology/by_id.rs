@@ -1,24 +1,37 @@
 //! The spans of a trace by id.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, RandomState};
 
 use super::role::KnownSpan;
 
-/// Places of spans by id, in a table that is used again for the next trace. Ids come from outside, so they are hashed with a secret.
-#[derive(Debug, Default)]
+/// Places of spans by id, in a table that is used again for the next trace.
+///
+/// Ids come from outside, so what they are multiplied by is a secret (multiply-shift hashing; Dietzfelbinger et al., "A Reliable Randomized
+/// Algorithm for the Closest-Pair Problem", 1997).
+#[derive(Debug)]
 pub(super) struct ById {
     // Probed linearly. 0 is free, else the place of a span, and 1.
     slots: Vec<u32>,
-    hasher: foldhash::fast::RandomState,
+    factor: u64,
+    // Leaves of a product as many bits as number the slots.
+    shift: u32,
     are_shared: bool,
+}
+
+impl Default for ById {
+    fn default() -> Self {
+        Self { slots: Vec::new(), factor: RandomState::new().hash_one(0) | 1, shift: 0, are_shared: false }
+    }
 }
 
 impl ById {
     /// Forgets the spans so far, and takes these.
     pub(super) fn index(&mut self, spans: &[KnownSpan]) {
-        self.slots.clear();
         // At most half full.
-        self.slots.resize((spans.len() * 2).next_power_of_two(), 0);
+        let slots = (spans.len() * 2).next_power_of_two().max(2);
+        self.shift = u64::BITS - slots.trailing_zeros();
+        self.slots.clear();
+        self.slots.resize(slots, 0);
         self.are_shared = false;
         for (span, place) in spans.iter().zip(1..) {
             let mut slot = self.slot(span.span_id);
@@ -52,7 +65,7 @@ impl ById {
     }
 
     fn slot(&self, id: u64) -> usize {
-        self.hasher.hash_one(id) as usize & (self.slots.len() - 1)
+        (id.wrapping_mul(self.factor) >> self.shift) as usize
     }
 
     fn behind(&self, slot: usize) -> usize {

@@ -1,10 +1,10 @@
 //! What one span adds to figures.
 
 use super::key::{Outcome, Provenance};
-use super::role::RoleId;
+use super::role::{KnownSpan, RoleId};
 use super::roles::LaneId;
 
-/// What one span adds to figures, given the spans of its trace that are known.
+/// What one span adds to figures, given the spans of its trace that are known: all but times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Contribution {
     /// Its request lane.
@@ -54,10 +54,33 @@ pub struct Hop {
     pub provenance: Provenance,
     /// Whether it failed for the caller or the callee.
     pub is_error: bool,
-    /// How long the callee took, or else the caller waited.
-    pub duration_ns: u64,
+    /// What its calling half says about time.
+    pub calling: Calling,
+}
+
+/// The calling half of a hop, by its place among the spans of the trace, where it says something about time. How long the callee took, or
+/// the caller where nobody saw the callee, is the duration of the span that the hop belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Calling {
+    /// It is not known, or belongs to another hop.
+    Unknown,
+    /// It waited for the callee.
+    Waited(u32),
+    /// It sent a message, which this hop's span has taken.
+    Sent(u32),
+}
+
+impl Calling {
     /// How long the caller waited, where the callee is known too.
-    pub client_duration_ns: Option<u64>,
-    /// How long a message lay.
-    pub queueing_ns: Option<u64>,
+    pub fn waited_ns(self, spans: &[KnownSpan]) -> Option<u64> {
+        if let Self::Waited(call) = self { Some(spans[call as usize].duration_ns) } else { None }
+    }
+
+    /// How long a message lay; 0 where clocks disagree. `taken` is the hop's span.
+    pub fn queueing_ns(self, spans: &[KnownSpan], taken: &KnownSpan) -> Option<u64> {
+        let Self::Sent(call) = self else { return None };
+        let sent = &spans[call as usize];
+        let sent_unix_ns = sent.start_unix_ns.saturating_add(sent.duration_ns);
+        Some(taken.start_unix_ns.saturating_sub(sent_unix_ns))
+    }
 }

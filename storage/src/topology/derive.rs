@@ -4,16 +4,19 @@
 //! local spans between two calls are passed over, and what is missing is taken from what the other half says of it.
 
 use super::by_id::ById;
-use super::contribution::{Contribution, End, Hop};
+use super::contribution::{Calling, Contribution, End, Hop};
 use super::key::{Outcome, Provenance, Verdict};
 use super::role::{KnownSpan, RoleId};
 use super::roles::{LaneId, Marks, Roles};
+use super::shape::{Link, Parent};
 use crate::model::SpanKind;
 
 /// Derives contributions, trace after trace, in the same memory.
 #[derive(Debug, Default)]
 pub struct Deriver {
     by_id: ById,
+    // By span.
+    links: Vec<Link>,
     kin: Vec<Kin>,
     path: Vec<u32>,
 }
@@ -42,12 +45,48 @@ enum Answer {
 impl Deriver {
     /// What each span contributes, given that these are all known spans of its trace. They must be ordered by start and span id, each once.
     pub fn derive(&mut self, spans: &[KnownSpan], roles: &Roles, contributions: &mut Vec<Contribution>) {
-        contributions.clear();
+        self.relate(spans);
+        self.derive_related(spans, roles, contributions);
+    }
+
+    /// The first step: looks which span is whose parent. Returns the shape of the trace, which contributions are a function of, or `None` if
+    /// spans share an id: then it takes roles to tell who belongs to whom.
+    pub(super) fn relate(&mut self, spans: &[KnownSpan]) -> Option<&[Link]> {
         self.by_id.index(spans);
+        self.links.clear();
+        if self.by_id.are_shared() {
+            return None;
+        }
+        for (place, span) in spans.iter().enumerate() {
+            let parent = match span.parent_span_id {
+                0 => Parent::None,
+                id if id == span.span_id => Parent::Missing,
+                // Mostly, a span is followed by its first child.
+                id if place > 0 && id == spans[place - 1].span_id => Parent::At(place as u32 - 1),
+                id => self.by_id.first(spans, id).map_or(Parent::Missing, Parent::At),
+            };
+            self.links.push(Link::new(span.role, parent));
+        }
+        self.shape()
+    }
+
+    /// The shape of the trace whose spans were related last, as [`relate`](Self::relate) said.
+    pub(super) fn shape(&self) -> Option<&[Link]> {
+        (!self.by_id.are_shared()).then_some(&self.links)
+    }
+
+    /// The second step, for the spans that were related last.
+    pub(super) fn derive_related(
+        &mut self,
+        spans: &[KnownSpan],
+        roles: &Roles,
+        contributions: &mut Vec<Contribution>,
+    ) {
+        contributions.clear();
         self.kin.clear();
         let mut family =
             Family { spans, roles, by_id: &self.by_id, kin: &mut self.kin, path: &mut self.path };
-        family.find_parents();
+        family.find_parents(&self.links);
         family.find_answers();
         family.find_lanes();
         for span in 0..spans.len() {
@@ -90,22 +129,20 @@ impl<'a> Family<'a> {
         self.kin[span].lane.unwrap_or(LaneId::BASE)
     }
 
-    fn find_parents(&mut self) {
+    /// `links` are those of spans of different ids.
+    fn find_parents(&mut self, links: &[Link]) {
         for span in 0..self.spans.len() {
-            let parent =
-                if self.by_id.are_shared() { self.parent_among_halves(span) } else { self.only_parent(span) };
+            let parent = if self.by_id.are_shared() {
+                self.parent_among_halves(span)
+            } else {
+                match links[span].parent() {
+                    Parent::At(place) => Some(place),
+                    Parent::None | Parent::Missing => None,
+                }
+            };
             let lane = self.marks(span).lane;
             self.kin.push(Kin { parent, answer: Answer::Unknown, lane, entered: None });
         }
-    }
-
-    /// Where no two spans have the same id.
-    fn only_parent(&self, span: usize) -> Option<u32> {
-        let id = self.spans[span].parent_span_id;
-        if id == 0 || id == self.spans[span].span_id {
-            return None;
-        }
-        self.by_id.first(self.spans, id)
     }
 
     fn parent_among_halves(&self, span: usize) -> Option<u32> {
@@ -246,13 +283,11 @@ impl<'a> Family<'a> {
             lane,
             provenance,
             is_error: marks.is_error || first.is_some_and(|call| self.marks(call).is_error),
-            duration_ns: self.spans[span].duration_ns,
-            client_duration_ns: first.filter(|_| !is_message).map(|call| self.spans[call].duration_ns),
-            queueing_ns: call.filter(|_| is_message).map(|call| {
-                let sent = &self.spans[call];
-                let sent_unix_ns = sent.start_unix_ns.saturating_add(sent.duration_ns);
-                self.spans[span].start_unix_ns.saturating_sub(sent_unix_ns)
-            }),
+            calling: match (call, first) {
+                (Some(call), _) if is_message => Calling::Sent(call as u32),
+                (_, Some(call)) => Calling::Waited(call as u32),
+                _ => Calling::Unknown,
+            },
         })
     }
 
@@ -277,9 +312,7 @@ impl<'a> Family<'a> {
             outcome: if marks.is_strict_miss { Outcome::Verdict(Verdict::StrictMiss) } else { Outcome::None },
             provenance: Provenance::OneSided,
             is_error: marks.is_error,
-            duration_ns: self.spans[span].duration_ns,
-            client_duration_ns: None,
-            queueing_ns: None,
+            calling: Calling::Unknown,
         })
     }
 

@@ -81,14 +81,17 @@ impl Numbering {
         Self { admission: Some(admission), ..Self::default() }
     }
 
-    pub(super) fn set_minute(&mut self, minute: u32) {
+    /// Returns whether everything is numbered anew from now on.
+    pub(super) fn set_minute(&mut self, minute: u32) -> bool {
         if let Some(admission) = &mut self.admission {
             admission.set_minute(minute);
         }
-        if minute.saturating_sub(self.renewed) >= RENEWED_MINUTES {
+        let is_old = minute.saturating_sub(self.renewed) >= RENEWED_MINUTES;
+        if is_old {
             self.renew();
             self.renewed = minute;
         }
+        is_old
     }
 
     /// Numbers everything anew.

@@ -177,11 +177,6 @@ impl Roles {
         &self.marks[id.0 as usize]
     }
 
-    /// How many spans one of this role and id stands for.
-    pub(super) fn weight(&self, id: RoleId, span_id: u64) -> i64 {
-        if self.marks(id).is_sampled { self.get(id).weight(span_id) } else { 1 }
-    }
-
     /// How many there are.
     pub fn len(&self) -> usize {
         self.roles.len()

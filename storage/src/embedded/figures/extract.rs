@@ -96,8 +96,11 @@ struct Interner<'a> {
     peer_prints: Vec<u64>,
     peers: Map<(u64, i32), Option<Arc<Peer>>>,
     roles: Map<Numbers, RoleId>,
-    last: Option<(Numbers, RoleId)>,
+    // By number of the name, of which the last bits count: mostly, its last row had the same role.
+    last: Vec<Option<(Numbers, RoleId)>>,
 }
+
+const LAST: usize = 1 << 10;
 
 /// The number of nothing.
 const NONE: u32 = u32::MAX;
@@ -124,7 +127,7 @@ impl<'a> Interner<'a> {
             peer_prints: vec![0; rows],
             peers: Map::default(),
             roles: Map::default(),
-            last: None,
+            last: vec![None; LAST],
         };
         for column in &columns.attributes {
             if LANE_ATTRIBUTES.contains(&column.key.as_str()) {
@@ -205,7 +208,8 @@ impl<'a> Interner<'a> {
             lane_and_trace_state: pack(lane, state << 1 | u32::from(is_called)),
             peer: self.peer_prints[row],
         };
-        match self.last {
+        let place = columns.name.ids[row] as usize % LAST;
+        match self.last[place] {
             Some((last, role)) if last == numbers => return role,
             _ => {}
         }
@@ -217,7 +221,7 @@ impl<'a> Interner<'a> {
                 role
             }
         };
-        self.last = Some((numbers, role));
+        self.last[place] = Some((numbers, role));
         role
     }
 

@@ -1,5 +1,6 @@
 //! In whatever pieces and order spans arrive, the sums are those of all at once.
 
+use laneway_proto::TraceId;
 use proptest::prelude::*;
 
 use super::*;
@@ -95,6 +96,38 @@ proptest! {
             let split = without_hints(totals.at(resolution).figures());
             prop_assert_eq!(&split, &once);
         }
+    }
+
+    /// From the third on they are counted by plan.
+    #[test]
+    fn traces_that_are_built_alike_add_what_each_adds_alone(
+        spans in prop::collection::vec(any_span(), 1..24),
+        times in prop::collection::vec((0..100_000_000_u64, 1..9_u64), 5),
+    ) {
+        let mut roles = Roles::default();
+        let known: Vec<Vec<KnownSpan>> = known_spans(&spans, &mut roles).into_values().collect();
+        let alike = (1_u128..).zip(&times).flat_map(|(number, &(later_ns, slower))| {
+            (0_u128..).zip(&known).map(move |(trace, spans)| {
+                let spans = spans.iter().map(|span| KnownSpan {
+                    start_unix_ns: span.start_unix_ns + later_ns,
+                    duration_ns: span.duration_ns * slower,
+                    ..*span
+                });
+                (TraceId::from_bytes((number << 8 | trace).to_be_bytes()).unwrap(), spans.collect::<Vec<_>>())
+            })
+        });
+        let mut together = Ledger::default();
+        let (mut sums, mut presence) = (Figures::default(), Presence::default());
+        for (trace_id, spans) in alike {
+            together.add_trace(&roles, trace_id, &[], &spans);
+            let mut alone = Ledger::default();
+            alone.add_trace(&roles, trace_id, &[], &spans);
+            let figures = alone.take_totals().figures();
+            figures.red.into_iter().for_each(|(key, sum)| sums.red.entry(key).or_default().merge(&sum));
+            figures.edges.into_iter().for_each(|(key, sum)| sums.edges.entry(key).or_default().merge(&sum));
+            presence.merge(&figures.presence);
+        }
+        prop_assert_eq!(together.take_totals().figures(), Figures { presence, ..sums });
     }
 
     #[test]
