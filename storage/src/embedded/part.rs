@@ -240,7 +240,8 @@ impl Part {
 
     /// Its row groups: trace ids ascend from one to the next.
     pub(super) fn row_groups(&self) -> impl Iterator<Item = RowGroup<'_>> {
-        (0..self.meta.row_groups.len()).map(|number| RowGroup { part: self, number, cache: &self.cache })
+        let group = |number| RowGroup { part: self, number, cache: &self.cache, keeps_pages: false };
+        (0..self.meta.row_groups.len()).map(group)
     }
 
     /// Whether the trace may be here; "maybe" for one absent trace in 65,536.

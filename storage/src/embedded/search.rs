@@ -27,7 +27,7 @@ pub(super) fn trace(
     work: &Work,
 ) -> Result<Option<Trace>, QueryError> {
     let mut taken = work.take(0)?;
-    Ok(Trace::new(snapshot.spans_of_trace(trace_id, &Projection::all(), work, &mut taken)?))
+    Ok(Trace::new(snapshot.spans_of_trace(trace_id, &Projection::all(), false, work, &mut taken)?))
 }
 
 /// A page of matching traces.
@@ -43,9 +43,10 @@ pub(super) fn search(snapshot: &Snapshot, query: &TraceQuery, work: &Work) -> Re
         }
         // With a cursor, what lies before it is not looked at: a trace with a newer matching span was on an earlier page, and only
         // the whole trace can tell.
-        let projection = if query.cursor.is_some() { Projection::all() } else { summary_projection() };
+        let is_first_page = query.cursor.is_none();
+        let projection = if is_first_page { summary_projection() } else { Projection::all() };
         let mut taken = work.take(0)?;
-        let spans = snapshot.spans_of_trace(place.trace_id, &projection, work, &mut taken)?;
+        let spans = snapshot.spans_of_trace(place.trace_id, &projection, is_first_page, work, &mut taken)?;
         let Some(trace) = Trace::new(spans) else { continue };
         if query.cursor.is_some() && query.newest_match(&trace) != Some(place.start_unix_ns) {
             continue;

@@ -101,7 +101,13 @@ impl LocalView {
         self.ask(move |snapshot, work| {
             let (mut spans, mut taken) = (Vec::new(), work.take(0)?);
             for trace_id in trace_ids {
-                spans.extend(snapshot.spans_of_trace(trace_id, &Projection::all(), work, &mut taken)?);
+                spans.extend(snapshot.spans_of_trace(
+                    trace_id,
+                    &Projection::all(),
+                    false,
+                    work,
+                    &mut taken,
+                )?);
             }
             Ok(spans)
         })

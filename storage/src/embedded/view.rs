@@ -146,11 +146,12 @@ impl Snapshot {
     }
 
     /// All spans of a trace with at least the projected fields, in no order, maybe more than once. Their memory is taken from the
-    /// budget for as long as `taken` lives.
+    /// budget for as long as `taken` lives. `keeps_pages`: see [`RowGroup::keeping_pages`].
     pub(super) fn spans_of_trace(
         &self,
         trace_id: TraceId,
         projection: &Projection,
+        keeps_pages: bool,
         work: &Work,
         taken: &mut Taken<'_>,
     ) -> Result<Vec<Span>, QueryError> {
@@ -167,6 +168,7 @@ impl Snapshot {
                 let rows = group.rows_of_trace(trace_id)?;
                 if !rows.is_empty() {
                     let _columns = work.take(group.load_bytes(&rows, projection)?)?;
+                    let group = if keeps_pages { group.keeping_pages() } else { group };
                     let columns = group.load(rows, projection)?;
                     read_spans(&columns, projection, 0..columns.len(), &mut spans, taken)?;
                 }

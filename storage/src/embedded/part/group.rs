@@ -30,9 +30,17 @@ pub(in super::super) struct RowGroup<'a> {
     pub(super) part: &'a Part,
     pub(super) number: usize,
     pub(super) cache: &'a Cache,
+    /// Whether pages that were decompressed are kept in the cache.
+    pub(super) keeps_pages: bool,
 }
 
 impl<'a> RowGroup<'a> {
+    /// The same row group, of which decompressed pages are kept: traces that are looked for together lie in the same pages, of which mostly a
+    /// few rows are wanted.
+    pub(in super::super) fn keeping_pages(self) -> Self {
+        Self { keeps_pages: true, ..self }
+    }
+
     /// The same row group, read through another cache than that of its part.
     pub(in super::super) fn through(self, cache: &'a Cache) -> Self {
         Self { cache, ..self }

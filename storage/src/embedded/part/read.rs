@@ -145,8 +145,14 @@ impl Reader<'_> {
             .collect())
     }
 
-    fn content(&self, column: &ColumnPages, page: &PageMeta) -> Result<Vec<u8>, QueryError> {
-        self.group.part.content(column, page)
+    fn content(&self, column: &ColumnPages, page: &PageMeta) -> Result<Arc<Vec<u8>>, QueryError> {
+        let RowGroup { part, cache, keeps_pages, .. } = self.group;
+        let read = || part.content(column, page);
+        if keeps_pages && column.is_compressed {
+            cache.page(part.number, page.offset, read)
+        } else {
+            read().map(Arc::new)
+        }
     }
 
     /// Calls `read` with the content of each piece of a column that every row has.

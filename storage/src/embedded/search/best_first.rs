@@ -234,7 +234,7 @@ impl Search<'_> {
 
     /// The place of a trace, if it has a matching span here.
     fn verify(&self, group: RowGroup<'_>, ordinal: usize) -> Result<Option<TraceCursor>, QueryError> {
-        let (columns, _taken) = self.load(group, group.table()?.rows(ordinal))?;
+        let (columns, _taken) = self.load(group.keeping_pages(), group.table()?.rows(ordinal))?;
         let matches = scan::matching(self.filter, &columns, columns.len());
         let starts = columns.start_unix_ns.iter().zip(matches).filter(|(_, matches)| *matches);
         let newest = starts.map(|(start, _)| *start).filter(|start| self.range.contains(*start)).max();

@@ -103,12 +103,14 @@ fn text<'c>(
         return Ok((chunk, Found { needles: None, hashes: Some(hashes) }));
     }
     let (mut needles, mut filtered) = (Needles::default(), 0);
+    // The last page that had each value, and 1.
+    let mut pages = vec![0u32; values.len()];
+    let mut page = 0;
     put_numbers(&mut chunk, placed, rows, values.len(), &coded.ids, |numbers| {
-        let mut distinct = numbers.to_vec();
-        distinct.sort_unstable();
-        distinct.dedup();
-        filtered += distinct.len();
-        needles.push(distinct.into_iter().map(|number| hashes[number as usize]));
+        page += 1;
+        let is_first = |&&number: &&u32| std::mem::replace(&mut pages[number as usize], page) != page;
+        let distinct = numbers.iter().filter(is_first).inspect(|_| filtered += 1);
+        needles.push(distinct.map(|&number| hashes[number as usize]));
     })?;
     let is_local = filtered * MIN_NEEDLE_REPEATS <= coded.ids.len();
     Ok((chunk, Found { needles: is_local.then_some(needles), hashes: Some(hashes) }))
