@@ -13,7 +13,7 @@ use super::*;
 const MUTATIONS_PER_HEADER: usize = 1_000;
 
 /// Every header that is read, and the format that reads it. The lane is in two of them.
-const TARGETS: [(&str, Format); 10] = [
+const TARGETS: [(&str, Format); 11] = [
     ("traceparent", Format::TraceContext),
     ("tracestate", Format::TraceContext),
     ("baggage", Format::Baggage),
@@ -21,6 +21,7 @@ const TARGETS: [(&str, Format); 10] = [
     ("x-b3-traceid", Format::B3Multi),
     ("x-b3-spanid", Format::B3Multi),
     ("x-b3-sampled", Format::B3Multi),
+    ("x-b3-flags", Format::B3Multi),
     ("uber-trace-id", Format::Jaeger),
     ("sw8", Format::SkyWalking),
     ("sw8-correlation", Format::SkyWalking),
@@ -71,7 +72,7 @@ fn beside(name: &str) -> Carrier {
         "tracestate" => &[("traceparent", "00-12345678901234567890123456789012-1234567890123456-01")],
         "x-b3-traceid" => &[("x-b3-spanid", SPAN), ("x-b3-sampled", "1")],
         "x-b3-spanid" => &[("x-b3-traceid", TRACE), ("x-b3-sampled", "1")],
-        "x-b3-sampled" => &[("x-b3-traceid", TRACE), ("x-b3-spanid", SPAN)],
+        "x-b3-sampled" | "x-b3-flags" => &[("x-b3-traceid", TRACE), ("x-b3-spanid", SPAN)],
         _ => &[],
     };
     lines.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect()
@@ -186,6 +187,15 @@ fn b3_in_a_header_for_each_part() {
         assert_eq!(
             span(context),
             Some((TRACE.to_owned(), SPAN.to_owned(), is_sampled)),
+            "{}",
+            value.escape_ascii()
+        );
+    });
+    fuzz("x-b3-flags", |value, context| {
+        let is_debug = matches!(grammar::trimmed(value), Some("1"));
+        assert_eq!(
+            span(context),
+            Some((TRACE.to_owned(), SPAN.to_owned(), is_debug)),
             "{}",
             value.escape_ascii()
         );
