@@ -2,8 +2,11 @@
 //!
 //! ```text
 //! cargo run -p laneway --example trace_context --features axum,reqwest -- 127.0.0.1:5000
-//! STRICT_LEVEL=2 python3 test/test.py http://127.0.0.1:5000/test     # in a checkout of github.com/w3c/trace-context
+//! # in a checkout of github.com/w3c/trace-context, with aiohttp installed
+//! SPEC_LEVEL=2 STRICT_LEVEL=2 python3 test/test.py http://127.0.0.1:5000/test
 //! ```
+//!
+//! All 41 tests of commit acab820 pass so. With `STRICT_LEVEL=1`, 35 pass and 6 are skipped; they are those of what `tracestate` may hold.
 //!
 //! It takes a list of calls and makes them, one after the other: `[{"url": "...", "arguments": [...]}]`.
 

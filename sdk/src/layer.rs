@@ -60,7 +60,7 @@ struct Opener(Arc<Recorder>);
 
 impl<S: Subscriber> layer::Layer<S> for Opener {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, _: layer::Context<'_, S>) {
-        self.0.new_span(attributes, |_| id.into_u64());
+        self.0.new_span(attributes, id.into_non_zero_u64());
     }
 
     fn on_event(&self, event: &Event<'_>, _: layer::Context<'_, S>) {

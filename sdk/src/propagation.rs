@@ -7,6 +7,8 @@
 //! | `tracestate` | passed on as it came, order kept; in front, [who calls](#who-calls) |
 //! | `baggage` | `lane=<name>`, unless the request is in the baseline; other members are passed on as they came |
 //!
+//! The W3C's own test suite passes, at both levels of the specification and of strictness (`examples/trace_context.rs`).
+//!
 //! Others are read and written when [`Builder::propagators`](crate::Builder::propagators) or `OTEL_PROPAGATORS` asks for them. Of
 //! several formats that name a span, the first that can be read counts; all are written.
 //!

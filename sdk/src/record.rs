@@ -23,6 +23,7 @@ mod orphans;
 mod request;
 mod room;
 mod segment;
+mod slots;
 mod span;
 mod sync;
 mod value;
@@ -58,6 +59,7 @@ pub(crate) use local::Local;
 pub(crate) use origins::Origin;
 pub(crate) use request::{BASELINE_FIELDS, RequestFields};
 pub(crate) use segment::{Extent, Segment, Writer};
+pub(crate) use slots::{Held, Slots};
 pub(crate) use span::Recording;
 pub use value::Value;
 
@@ -116,32 +118,35 @@ impl Core {
         if self.sampler.is_parent_based() {
             match stack.innermost() {
                 Some(Place::Recorded(parent)) => return self.open_child(local, parent.context(), name),
-                Some(Place::Shared(context)) if !context.is_sampled() => {
-                    return Opened::Shared(context.clone());
-                }
+                Some(Place::Shared(context)) => return Opened::Shared(context.clone()),
                 _ => {}
             }
         }
         self.open_in_current(thread, name)
     }
 
-    /// [`open_on`](Self::open_on), where a `tracing` span of this SDK is expected to be the innermost.
+    /// Opens a span in what is current, where that is expected to be a `tracing` span of this SDK. It is to be given its name once
+    /// more. `None` while the thread is being torn down.
     #[inline(always)]
-    pub(crate) fn open_traced(self: &Arc<Self>, thread: &mut Thread, name: &'static str) -> Opened {
-        let Thread { stack, local } = thread;
-        if let Some(id) = stack.innermost_traced(self.address())
-            && self.sampler.is_parent_based()
-        {
-            let mut spans = self.spans.lock(id);
-            match spans.get_mut(id).map(|span| &span.opened) {
-                Some(Opened::Recorded(parent)) => return self.open_child(local, parent.context(), name),
-                Some(Opened::Shared(context)) if !context.is_sampled() => {
-                    return Opened::Shared(context.clone());
+    pub(crate) fn open_traced(self: &Arc<Self>, name: &'static str) -> Option<Opened> {
+        thread::with(|thread| {
+            let Thread { stack, local } = thread;
+            if let Some(id) = stack.innermost_traced(self.address())
+                && self.sampler.is_parent_based()
+                && let Some(mut span) = self.spans.at_hand(id)
+            {
+                match &span.value().opened {
+                    Opened::Recorded(parent) => {
+                        return self.open_nameless_child(local, parent.context()).into();
+                    }
+                    Opened::Shared(context) if !context.is_sampled() => {
+                        return Opened::Shared(context.clone());
+                    }
+                    _ => {}
                 }
-                _ => {}
             }
-        }
-        self.open_elsewhere(thread, name)
+            self.open_elsewhere(thread, name)
+        })
     }
 
     #[cold]
@@ -172,11 +177,19 @@ impl Core {
     /// Opens a child of a span of this process that is recorded, as it is itself.
     #[inline(always)]
     fn open_child(self: &Arc<Self>, local: &mut Local, parent: &Context, name: &'static str) -> Opened {
+        let mut recording = self.open_nameless_child(local, parent);
+        recording.name_first(name);
+        Opened::Recorded(recording)
+    }
+
+    /// [`open_child`](Self::open_child), to be given its name.
+    #[inline(always)]
+    fn open_nameless_child(self: &Arc<Self>, local: &mut Local, parent: &Context) -> Box<Recording> {
         let span_id = local.span_id();
         let outlet = local.outlet(self);
         let mut recording = outlet.recording();
-        recording.begin_child(outlet, span_id, parent, name);
-        Opened::Recorded(recording)
+        recording.begin_child(outlet, span_id, parent);
+        recording
     }
 
     /// Opens a span in a context that nobody chose: when it is that of no trace, perhaps one was lost.

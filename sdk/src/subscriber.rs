@@ -1,8 +1,11 @@
 //! `tracing` without a registry: a subscriber for those who stack nothing else.
 
 use std::any::TypeId;
+use std::cell::Cell;
 use std::fmt;
+use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
@@ -56,8 +59,9 @@ impl tracing::Subscriber for Subscriber {
 
     #[inline]
     fn new_span(&self, attributes: &Attributes<'_>) -> Id {
-        let id = self.recorder().new_span(attributes, |local| local.next_span_number());
-        Id::from_u64(id.unwrap_or(LAST_ID))
+        let id = next_id();
+        self.recorder().new_span(attributes, id);
+        Id::from_non_zero_u64(id)
     }
 
     fn record(&self, span: &Id, values: &Record<'_>) {
@@ -112,8 +116,34 @@ impl tracing::Subscriber for Subscriber {
     }
 }
 
-/// The id of spans that are opened while their thread is being torn down: nothing is recorded of them.
-const LAST_ID: u64 = u64::MAX;
+thread_local! {
+    /// The id that this thread gives out next, and the first that is not of its block. Zero, which is none, before the first block.
+    static NEXT: Cell<u64> = const { Cell::new(0) };
+    static END: Cell<u64> = const { Cell::new(0) };
+}
+
+/// An id that no other span of the process has.
+#[inline(always)]
+fn next_id() -> NonZeroU64 {
+    let next = NEXT.get();
+    let is_left = next != END.get();
+    let id = if is_left { NonZeroU64::new(next) } else { None };
+    let id = id.unwrap_or_else(reserve_ids);
+    NEXT.set(id.get().wrapping_add(1));
+    id
+}
+
+/// A block at a time: threads that count together would wait for each other at every span. By the size of a block, threads that begin
+/// together begin 32 ids apart from each other where a table looks at the low bits.
+#[cold]
+#[inline(never)]
+fn reserve_ids() -> NonZeroU64 {
+    static RESERVED: AtomicU64 = AtomicU64::new(0);
+    const BLOCK: u64 = 31 * 32;
+    let before = RESERVED.fetch_add(BLOCK, Ordering::Relaxed);
+    END.set(before + BLOCK + 1);
+    NonZeroU64::MIN.saturating_add(before)
+}
 
 impl fmt::Debug for Subscriber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

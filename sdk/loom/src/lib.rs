@@ -11,5 +11,7 @@
 mod depot;
 #[path = "../../src/record/segment.rs"]
 mod segment;
+#[path = "../../src/record/slots.rs"]
+mod slots;
 mod sync;
 mod tests;

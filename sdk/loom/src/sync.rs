@@ -35,3 +35,26 @@ impl Shared {
         out.extend(self.0[at..at + len].iter().map(|cell| cell.with(|cell| unsafe { *cell })));
     }
 }
+
+/// A value that two threads use: loom watches it.
+pub(crate) struct Guarded<T>(UnsafeCell<T>);
+
+// SAFETY: as in the SDK; here loom checks it.
+#[allow(unsafe_code)]
+unsafe impl<T: Send> Sync for Guarded<T> {}
+
+impl<T> Guarded<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(UnsafeCell::new(value))
+    }
+
+    /// Loom fails the test when what another thread did with the value did not happen before.
+    pub(crate) fn get(&self) -> *mut T {
+        self.0.with_mut(|value| value)
+    }
+}
+
+/// Loom runs others only where it is told that they must go on.
+pub(crate) fn wait(_turns: &mut u32) {
+    loom::thread::yield_now();
+}

@@ -46,6 +46,34 @@ fn a_function_carries_its_context_to_another_thread() {
     assert_eq!(std::thread::spawn(carried).join().unwrap(), "grey");
 }
 
+/// A destructor that runs when what the thread had is gone already, and one that runs before.
+#[test]
+fn while_a_thread_is_torn_down_there_is_a_context_or_none() {
+    struct AtEnd(std::sync::mpsc::Sender<(String, String)>);
+    impl Drop for AtEnd {
+        fn drop(&mut self) {
+            let outer = current();
+            let inner = lane("late").in_scope(current);
+            drop(self.0.send((outer, inner)));
+        }
+    }
+    thread_local! {
+        static LAST: std::cell::OnceCell<AtEnd> = const { std::cell::OnceCell::new() };
+        static FIRST: std::cell::OnceCell<AtEnd> = const { std::cell::OnceCell::new() };
+    }
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        // The last one that is used is the first one to go.
+        LAST.with(|last| drop(last.set(AtEnd(sender.clone()))));
+        std::mem::forget(lane("left").enter());
+        FIRST.with(|first| drop(first.set(AtEnd(sender))));
+    });
+    thread.join().unwrap();
+    let seen: Vec<_> = receiver.iter().collect();
+    let pair = |outer: &str, inner: &str| (outer.to_owned(), inner.to_owned());
+    assert_eq!(seen, [pair("left", "late"), pair("base", "base")]);
+}
+
 #[tokio::test]
 async fn a_future_has_its_context_at_every_poll_and_nothing_else_has() {
     let work = |name: &'static str| {

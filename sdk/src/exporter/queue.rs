@@ -79,6 +79,8 @@ pub(crate) struct Sender {
     queue: Arc<Queue>,
     place: usize,
     writer: Writer,
+    /// As the queue's limits have it.
+    chunk_spans: usize,
 }
 
 /// What became of the spans so far.
@@ -117,7 +119,8 @@ impl Sender {
         });
         state.live[place] = Some(Live::of(&writer));
         drop(state);
-        Self { queue, place, writer }
+        let chunk_spans = queue.limits.chunk_spans;
+        Self { queue, place, writer, chunk_spans }
     }
 
     /// Takes a span in, of a head and some pieces; false, and nothing is taken, when there is no room for it here.
@@ -127,10 +130,11 @@ impl Sender {
         head: &[u8; H],
         pieces: [&[u8]; N],
     ) -> bool {
-        if self.queue.is_closed() || !self.writer.push(head, pieces) {
+        if self.queue.is_closed() {
             return false;
         }
-        if self.writer.spans() >= self.queue.limits.chunk_spans {
+        let Some(spans) = self.writer.push(head, pieces) else { return false };
+        if spans >= self.chunk_spans {
             self.hand_over();
         }
         true

@@ -6,7 +6,7 @@ use tracing::Metadata;
 
 use laneway_proto::Lane;
 
-use crate::record::PaddedKey;
+use crate::record::{Limits, PaddedKey};
 
 /// Callsites that are kept, a power of two. Those beyond it cost more, and work.
 const CAPACITY: usize = 512;
@@ -14,39 +14,47 @@ const CAPACITY: usize = 512;
 const TRIES: usize = 8;
 
 /// The callsites of a recorder, by the addresses of their metadata, which are never given back.
-pub(super) struct Callsites(Box<[OnceLock<Callsite>; CAPACITY]>);
+pub(super) struct Callsites {
+    known: Box<[OnceLock<Callsite>; CAPACITY]>,
+    max_fields: usize,
+}
 
 struct Callsite {
     metadata: &'static Metadata<'static>,
-    /// None where a field needs a second look: one of `otel.*`, the lane, a name of some length or one that is there twice.
-    names: Option<Names>,
+    /// The same, where the names are all that is to be known. None where a field needs a second look: one of `otel.*`, the lane, a
+    /// name of some length, one that is there twice, or more than may be kept.
+    plain: Option<&'static Metadata<'static>>,
+    names: Names,
 }
 
 /// The names of a callsite whose fields are all attributes, encoded.
+#[derive(Default)]
 pub(super) struct Names {
     pub(super) span: PaddedKey,
     pub(super) fields: Box<[PaddedKey]>,
 }
 
 impl Callsites {
-    pub(super) fn new() -> Self {
-        Self(Box::new([const { OnceLock::new() }; CAPACITY]))
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self { known: Box::new([const { OnceLock::new() }; CAPACITY]), max_fields: limits.short_attributes() }
     }
 
-    /// The names of a callsite, when nothing else is to be known of it.
+    /// The names of a callsite, when nothing else is to be known of it: its fields are written as they are, if they are short.
     #[inline(always)]
     pub(super) fn names(&self, metadata: &'static Metadata<'static>) -> Option<&Names> {
-        match self.0[place(metadata)].get() {
-            Some(known) if std::ptr::eq(known.metadata, metadata) => known.names.as_ref(),
+        match self.known[place(metadata)].get() {
+            Some(known) if known.is_plain(metadata) => Some(&known.names),
             _ => self.find(metadata),
         }
     }
 
     #[cold]
     fn find(&self, metadata: &'static Metadata<'static>) -> Option<&Names> {
-        let places = (0..TRIES).map(|n| &self.0[(place(metadata) + n) % CAPACITY]);
-        let mut callsites = places.map(|place| place.get_or_init(|| Callsite::new(metadata)));
-        callsites.find(|known| std::ptr::eq(known.metadata, metadata))?.names.as_ref()
+        let places = (0..TRIES).map(|n| &self.known[(place(metadata) + n) % CAPACITY]);
+        let mut callsites =
+            places.map(|place| place.get_or_init(|| Callsite::new(metadata, self.max_fields)));
+        let known = callsites.find(|known| std::ptr::eq(known.metadata, metadata))?;
+        known.is_plain(metadata).then_some(&known.names)
     }
 }
 
@@ -58,8 +66,16 @@ fn place(metadata: &'static Metadata<'static>) -> usize {
 }
 
 impl Callsite {
-    fn new(metadata: &'static Metadata<'static>) -> Self {
-        Self { metadata, names: Names::of(metadata) }
+    fn new(metadata: &'static Metadata<'static>, max_fields: usize) -> Self {
+        match Names::of(metadata).filter(|names| names.fields.len() <= max_fields) {
+            Some(names) => Self { metadata, plain: Some(metadata), names },
+            None => Self { metadata, plain: None, names: Names::default() },
+        }
+    }
+
+    #[inline(always)]
+    fn is_plain(&self, metadata: &'static Metadata<'static>) -> bool {
+        self.plain.is_some_and(|plain| std::ptr::eq(plain, metadata))
     }
 }
 

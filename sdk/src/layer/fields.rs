@@ -9,7 +9,9 @@ use std::fmt::{self, Write};
 use tracing::Metadata;
 use tracing::field::{Field, Visit};
 
-use crate::record::{Draft, Event, Keys, Limits, PaddedKey, SpanKind, StatusCode, Value, truncate};
+use crate::record::{
+    Draft, Event, Keys, Limits, PaddedKey, Recording, SpanKind, StatusCode, Value, truncate,
+};
 
 /// Who takes the fields of one kind of thing.
 pub(super) trait Fields {
@@ -201,15 +203,16 @@ impl<F: Fields> Visit for FieldVisitor<'_, F> {
 
 /// The fields of a span whose callsite is known: short values are written behind names that are encoded already.
 pub(super) struct PlainFields<'a> {
-    pub(super) draft: &'a mut Draft,
+    pub(super) recording: &'a mut Recording,
     pub(super) names: &'a [PaddedKey],
-    pub(super) limits: &'a Limits,
 }
 
 impl PlainFields<'_> {
     #[inline(always)]
     fn int(&mut self, field: &Field, value: u64) -> bool {
-        self.names.get(field.index()).is_some_and(|name| self.draft.add_short_int(name, value))
+        self.names
+            .get(field.index())
+            .is_some_and(|name| self.recording.draft_mut().add_short_int(name, value))
     }
 
     /// Everything that is not short.
@@ -229,14 +232,15 @@ impl PlainFields<'_> {
     }
 
     fn any(&mut self) -> SpanFields<'_> {
-        SpanFields { draft: self.draft, keys: Keys::Distinct, limits: self.limits }
+        let (draft, limits) = self.recording.draft_and_limits();
+        SpanFields { draft, keys: Keys::Distinct, limits }
     }
 }
 
 impl Visit for PlainFields<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
         let name = self.names.get(field.index());
-        if !name.is_some_and(|name| self.draft.add_short_text(name, value)) {
+        if !name.is_some_and(|name| self.recording.draft_mut().add_short_text(name, value)) {
             self.text_slowly(field, value);
         }
     }
@@ -254,7 +258,8 @@ impl Visit for PlainFields<'_> {
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        if !self.names.get(field.index()).is_some_and(|name| self.draft.add_bool(name, value)) {
+        if !self.names.get(field.index()).is_some_and(|name| self.recording.draft_mut().add_bool(name, value))
+        {
             self.slowly(field, Value::Bool(value));
         }
     }

@@ -1,6 +1,7 @@
 //! Recording what `tracing` dispatches, whether it comes through the layer or the subscriber.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use tracing::dispatcher::Dispatch;
@@ -9,10 +10,10 @@ use tracing::{Event, Level, Metadata};
 
 use super::callsite::Callsites;
 use super::fields::{EventFields, FieldVisitor, PlainFields, SpanFields};
-use super::table::{OpenSpan, Table};
+use super::table::Table;
 use crate::context::Context;
 use crate::context::thread::{self, Entry, Key, Opened, Thread};
-use crate::record::{self, Core, Draft, Keys, Local, Recording};
+use crate::record::{self, Core, Draft, Keys, PaddedKey, Recording};
 use crate::silence::is_silent;
 
 /// The open spans of one subscriber, and where they go when they end.
@@ -26,7 +27,8 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     pub(crate) fn new(core: Arc<Core>) -> Self {
-        Self { core, callsites: Callsites::new() }
+        let callsites = Callsites::new(&core.limits);
+        Self { core, callsites }
     }
 
     #[inline(always)]
@@ -39,58 +41,59 @@ impl Recorder {
         let _ = self.core.dispatch.set(dispatch.downgrade());
     }
 
-    /// Opens a span; `None` while the thread is being torn down. Its id may come from what the thread has.
+    /// Opens a span. While the thread is being torn down, or where nothing is to be recorded, there is none of this id.
     #[inline(always)]
-    pub(crate) fn new_span(
-        &self,
-        attributes: &Attributes<'_>,
-        id: impl FnOnce(&mut Local) -> u64,
-    ) -> Option<u64> {
+    pub(crate) fn new_span(&self, attributes: &Attributes<'_>, id: NonZeroU64) {
         if is_silent() {
-            return thread::with(|thread| id(&mut thread.local));
+            return;
         }
         let metadata = attributes.metadata();
-        let (id, opened) = if attributes.is_contextual() {
-            thread::with(|thread| (id(&mut thread.local), self.core.open_traced(thread, metadata.name())))?
+        let mut recording = match self.open(attributes) {
+            Some(Opened::Recorded(recording)) => recording,
+            Some(other) => return self.insert_other(id, other, metadata),
+            None => return,
+        };
+        self.describe(&mut recording, attributes);
+        self.spans().insert(id, recording, metadata);
+    }
+
+    #[inline(always)]
+    fn open(&self, attributes: &Attributes<'_>) -> Option<Opened> {
+        if attributes.is_contextual() {
+            self.core.open_traced(attributes.metadata().name())
         } else {
-            (thread::with(|thread| id(&mut thread.local))?, self.open_apart(attributes))
-        };
-        let opened = match opened {
-            Opened::Recorded(mut recording) => {
-                self.describe(&mut recording, attributes);
-                Opened::Recorded(recording)
-            }
-            other => other,
-        };
-        self.spans().insert(id, OpenSpan { opened, metadata, handles: 1 });
-        Some(id)
+            self.open_apart(attributes)
+        }
+    }
+
+    /// Takes in a span that is not recorded.
+    #[inline(never)]
+    fn insert_other(&self, id: NonZeroU64, opened: Opened, metadata: &'static Metadata<'static>) {
+        self.spans().insert(id, opened, metadata);
     }
 
     /// Opens a span that is not in what is current.
     #[cold]
     #[inline(never)]
-    fn open_apart(&self, attributes: &Attributes<'_>) -> Opened {
+    fn open_apart(&self, attributes: &Attributes<'_>) -> Option<Opened> {
         let parent = match attributes.parent() {
             Some(parent) => self.context_of(parent).unwrap_or_else(Context::current),
             None => Context::current().without_trace(),
         };
-        self.core.open(&parent, attributes.metadata().name())
+        thread::is_there().then(|| self.core.open(&parent, attributes.metadata().name()))
     }
 
     /// Records what is said of a span when it opens.
-    ///
-    /// A function of its own: the loop over the fields has the registers for itself.
-    #[inline(never)]
+    #[inline(always)]
     fn describe(&self, recording: &mut Recording, attributes: &Attributes<'_>) {
         let metadata = attributes.metadata();
+        recording.name_first(metadata.name());
         match self.callsites.names(metadata) {
-            Some(names) if recording.has_room_for_short(names.fields.len()) => {
+            Some(names) => {
                 recording.describe_encoded(&names.span);
-                let draft = recording.draft_mut();
-                let mut fields = PlainFields { draft, names: &names.fields, limits: &self.core.limits };
-                attributes.record(&mut fields);
+                record_plain(attributes, recording, &names.fields);
             }
-            _ => self.describe_slowly(recording, attributes),
+            None => self.describe_slowly(recording, attributes),
         }
         recording.settle_new(metadata);
     }
@@ -104,14 +107,14 @@ impl Recorder {
     }
 
     pub(crate) fn record(&self, id: &Id, values: &Record<'_>) {
-        if !self.is_recording(id.into_u64()) {
+        if !self.is_recording(id.into_non_zero_u64()) {
             return;
         }
         let limits = &self.core.limits;
         record::with_draft(|draft| {
             let mut fields = SpanFields { draft, keys: Keys::Any, limits };
             values.record(&mut FieldVisitor(&mut fields));
-            self.spans().with(id.into_u64(), |span| {
+            self.spans().with(id.into_non_zero_u64(), |span| {
                 if let Some(recording) = span.opened.recording_mut() {
                     recording.draft_mut().merge(draft, limits);
                     recording.settle();
@@ -127,7 +130,7 @@ impl Recorder {
     }
 
     pub(crate) fn add_link(&self, id: &Id, target: &Context) {
-        self.spans().with(id.into_u64(), |span| {
+        self.spans().with(id.into_non_zero_u64(), |span| {
             if let Some(recording) = span.opened.recording_mut() {
                 recording.add_link(target, &[]);
             }
@@ -166,7 +169,7 @@ impl Recorder {
     /// Where an event is recorded: in the span that it names, else in the innermost one that is recorded.
     fn target_of(&self, event: &Event<'_>) -> Option<Target> {
         let target = match event.parent() {
-            Some(parent) => Target::Span(parent.into_u64()),
+            Some(parent) => Target::Span(parent.into_non_zero_u64()),
             None if event.is_root() => return None,
             None => {
                 let innermost =
@@ -192,7 +195,7 @@ impl Recorder {
     pub(crate) fn enter(&self, id: &Id) {
         let (key, core) = (self.key(id), self.core.address());
         let is_entered =
-            thread::with(|Thread { stack, local }| local.is_first(core) && stack.try_enter_traced(key));
+            thread::with_ready(|Thread { stack, local }| local.is_first(core) && stack.try_enter_traced(key));
         if is_entered != Some(true) {
             self.enter_slowly(key);
         }
@@ -210,7 +213,7 @@ impl Recorder {
     #[inline]
     pub(crate) fn exit(&self, id: &Id) {
         let key = self.key(id);
-        if thread::with(|thread| thread.stack.leave_last_traced(key)) != Some(true) {
+        if thread::with_ready(|thread| thread.stack.leave_last_traced(key)) != Some(true) {
             Self::exit_inner(key);
         }
     }
@@ -223,38 +226,35 @@ impl Recorder {
 
     #[inline]
     pub(crate) fn close(&self, id: &Id) {
-        finish(self.spans().remove(id.into_u64()));
+        self.spans().remove(id.into_non_zero_u64(), finish);
     }
 
     /// Another handle to a span.
     pub(crate) fn acquire(&self, id: &Id) {
-        self.spans().with(id.into_u64(), |span| span.handles += 1);
+        self.spans().with(id.into_non_zero_u64(), |span| span.handles += 1);
     }
 
     /// One handle less; true when it was the last one.
     #[inline]
     pub(crate) fn release(&self, id: &Id) -> bool {
-        let span = self.spans().release(id.into_u64());
-        let is_closed = span.is_some();
-        finish(span);
-        is_closed
+        self.spans().release(id.into_non_zero_u64(), finish)
     }
 
     /// Ends a span now, whoever still holds a handle.
     #[cfg(any(feature = "http", feature = "reqwest"))]
     pub(crate) fn end(&self, id: &Id) {
         if let Some(recording) =
-            self.spans().with(id.into_u64(), |span| span.opened.take_recording()).flatten()
+            self.spans().with(id.into_non_zero_u64(), |span| span.opened.take_recording()).flatten()
         {
             record::finish(recording);
         }
     }
 
     pub(crate) fn context_of(&self, id: &Id) -> Option<Context> {
-        self.spans().context_of(id.into_u64())
+        self.spans().context_of(id.into_non_zero_u64())
     }
 
-    fn is_recording(&self, id: u64) -> bool {
+    fn is_recording(&self, id: NonZeroU64) -> bool {
         self.spans().with(id, |span| span.opened.recording_mut().is_some()).unwrap_or(false)
     }
 
@@ -266,28 +266,41 @@ impl Recorder {
         let id = thread::with(innermost);
         let id = id.flatten()?;
         let metadata = self.spans().with(id, |span| span.metadata)?;
-        Some((Id::from_u64(id), metadata))
+        Some((Id::from_non_zero_u64(id), metadata))
     }
 
     #[inline]
     fn key(&self, id: &Id) -> Key {
-        Key::of_span(self.core.address(), id.into_u64())
+        Key::of_span(self.core.address(), id.into_non_zero_u64())
     }
+}
+
+/// A function of its own: the loop over the fields has the registers for itself.
+#[inline(never)]
+fn record_plain(attributes: &Attributes<'_>, recording: &mut Recording, names: &[PaddedKey]) {
+    attributes.record(&mut PlainFields { recording, names });
 }
 
 /// Where an event goes.
 enum Target {
     /// A `tracing` span.
-    Span(u64),
+    Span(NonZeroU64),
     /// A span of this crate's own API that is entered.
     Entry(Key),
 }
 
 #[inline(always)]
-fn finish(opened: Option<Opened>) {
-    if let Some(Opened::Recorded(recording)) = opened {
-        record::finish(recording);
+fn finish(opened: Opened) {
+    match opened {
+        Opened::Recorded(recording) => record::finish(recording),
+        other => drop_apart(other),
     }
+}
+
+#[cold]
+#[inline(never)]
+fn drop_apart(opened: Opened) {
+    drop(opened);
 }
 
 impl fmt::Debug for Recorder {

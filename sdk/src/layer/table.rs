@@ -4,13 +4,15 @@
 //! them goes through the registry.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use parking_lot::{Mutex, MutexGuard};
 use tracing::Metadata;
 
 use crate::context::Context;
 use crate::context::thread::Opened;
+use crate::record::{Held, Slots};
 
 #[cfg(test)]
 mod tests;
@@ -23,174 +25,132 @@ pub(crate) struct OpenSpan {
     pub(crate) handles: usize,
 }
 
-/// A power of two, large enough that threads rarely meet.
-const SHARDS: usize = 64;
-/// Places of a shard, a power of two.
-const NEAR: usize = 32;
+/// Places for spans that are open at the same time; each takes 64 bytes. Spans beyond it work, and cost more.
+const PLACES: usize = 2048;
 
 /// A map that many threads use at once.
 pub(crate) struct Table {
-    shards: Box<[Shard; SHARDS]>,
-}
-
-/// On cache lines of its own. The lock is one that does not look for panics, of which there are none under it: taking it costs a third.
-#[repr(align(64))]
-#[derive(Default)]
-struct Shard(Mutex<Spans>);
-
-/// The spans of a shard. The id of a span says its place; where another has that already, it is kept elsewhere.
-#[derive(Default)]
-pub(crate) struct Spans {
-    near: [Near; NEAR],
-    far: HashMap<u64, OpenSpan, BuildHasherDefault<IdHasher>>,
-}
-
-/// A place, empty when its id is zero: no span has that.
-#[derive(Default)]
-struct Near {
-    id: u64,
-    span: Option<OpenSpan>,
+    near: Slots<OpenSpan, PLACES>,
+    /// Spans whose place was taken when they opened.
+    far: Mutex<HashMap<NonZeroU64, OpenSpan>>,
+    /// How many those are.
+    far_len: AtomicUsize,
 }
 
 impl Table {
     pub(crate) fn new() -> Self {
-        Self { shards: Box::new(std::array::from_fn(|_| Shard::default())) }
+        Self { near: Slots::new(), far: Mutex::default(), far_len: AtomicUsize::new(0) }
     }
 
+    /// Takes a span in, which has one handle.
     #[inline(always)]
-    pub(crate) fn insert(&self, id: u64, span: OpenSpan) {
-        let mut spans = self.shard(id);
-        let near = spans.near(id);
-        if near.id == 0 {
-            near.id = id;
-            // An empty place has nothing to drop, and that needs no look.
-            std::mem::forget(near.span.replace(span));
-        } else {
-            spans.insert_far(id, span);
+    pub(crate) fn insert(
+        &self,
+        id: NonZeroU64,
+        opened: impl Into<Opened>,
+        metadata: &'static Metadata<'static>,
+    ) {
+        match self.near.vacancy(id) {
+            Some(vacancy) => vacancy.put(OpenSpan { opened: opened.into(), metadata, handles: 1 }),
+            None => self.insert_far(id, OpenSpan { opened: opened.into(), metadata, handles: 1 }),
         }
     }
 
-    /// Takes a span out.
+    /// Takes a span out, and runs a function on it; false when there is no such span.
     #[inline(always)]
-    pub(crate) fn remove(&self, id: u64) -> Option<Opened> {
-        self.shard(id).remove(id)
+    pub(crate) fn remove(&self, id: NonZeroU64, end: impl FnOnce(Opened)) -> bool {
+        self.take_if(id, |_| true, end)
     }
 
-    /// The span's part of the table, locked: whoever holds it must not call out.
+    /// Takes a handle away from a span, and when that was the last one the span out, as [`remove`](Self::remove) does; else false.
     #[inline(always)]
-    pub(crate) fn lock(&self, id: u64) -> MutexGuard<'_, Spans> {
-        self.shard(id)
+    pub(crate) fn release(&self, id: NonZeroU64, end: impl FnOnce(Opened)) -> bool {
+        let is_last = |span: &mut OpenSpan| {
+            let is_last = span.handles <= 1;
+            if !is_last {
+                span.handles -= 1;
+            }
+            is_last
+        };
+        self.take_if(id, is_last, end)
     }
 
-    /// Runs a function on a span, under a lock: the function must not call out. `None` when there is no such span.
     #[inline(always)]
-    pub(crate) fn with<T>(&self, id: u64, f: impl FnOnce(&mut OpenSpan) -> T) -> Option<T> {
-        self.shard(id).get_mut(id).map(f)
+    fn take_if(
+        &self,
+        id: NonZeroU64,
+        is_wanted: impl Fn(&mut OpenSpan) -> bool,
+        end: impl FnOnce(Opened),
+    ) -> bool {
+        let Some(mut held) = self.near.try_get(id) else {
+            return self.take_slowly_if(id, &is_wanted).map(|span| end(span.opened)).is_some();
+        };
+        let is_wanted = is_wanted(held.value());
+        if is_wanted {
+            end(held.take().opened);
+        }
+        is_wanted
+    }
+
+    /// Runs a function on a span, which nobody else uses meanwhile: the function must not call out. `None` when there is no such
+    /// span.
+    #[inline]
+    pub(crate) fn with<T>(&self, id: NonZeroU64, f: impl FnOnce(&mut OpenSpan) -> T) -> Option<T> {
+        match self.near.get(id) {
+            Some(mut held) => Some(f(held.value())),
+            None => self.with_far(id, f),
+        }
+    }
+
+    /// A span, which nobody else uses meanwhile: as with [`with`](Self::with). `None` also for one that is not at hand right now:
+    /// for those who have another way then, which is not the hot one.
+    #[inline(always)]
+    pub(crate) fn at_hand(&self, id: NonZeroU64) -> Option<Held<'_, OpenSpan>> {
+        self.near.try_get(id)
     }
 
     /// The context of a span.
-    pub(crate) fn context_of(&self, id: u64) -> Option<Context> {
+    pub(crate) fn context_of(&self, id: NonZeroU64) -> Option<Context> {
         self.with(id, |span| span.opened.context().clone())
-    }
-
-    /// Takes a handle away from a span, and the span out when that was the last one.
-    #[inline(always)]
-    pub(crate) fn release(&self, id: u64) -> Option<Opened> {
-        let mut spans = self.shard(id);
-        let near = spans.near(id);
-        match &mut near.span {
-            // Nearly always.
-            Some(OpenSpan { handles: 1, .. }) if near.id == id => {
-                near.id = 0;
-                near.span.take().map(|span| span.opened)
-            }
-            _ => spans.release_slowly(id),
-        }
-    }
-
-    #[inline(always)]
-    fn shard(&self, id: u64) -> MutexGuard<'_, Spans> {
-        // Ids that follow each other, as those of one thread do, stay together. The upper bits of a product depend on all of the id.
-        let shard = ((id / NEAR as u64).wrapping_mul(ODD) >> (u64::BITS - SHARDS.ilog2())) as usize;
-        self.shards[shard].0.lock()
-    }
-}
-
-impl Spans {
-    #[inline]
-    fn near(&mut self, id: u64) -> &mut Near {
-        &mut self.near[id as usize & (NEAR - 1)]
-    }
-
-    #[inline(always)]
-    pub(crate) fn get_mut(&mut self, id: u64) -> Option<&mut OpenSpan> {
-        if self.near(id).id == id { self.near(id).span.as_mut() } else { self.get_far(id) }
-    }
-
-    #[inline(always)]
-    fn remove(&mut self, id: u64) -> Option<Opened> {
-        let near = self.near(id);
-        if near.id == id {
-            near.id = 0;
-            near.span.take().map(|span| span.opened)
-        } else {
-            self.remove_far(id)
-        }
-    }
-
-    #[cold]
-    fn release_slowly(&mut self, id: u64) -> Option<Opened> {
-        let span = self.get_mut(id)?;
-        span.handles = span.handles.saturating_sub(1);
-        if span.handles > 0 {
-            return None;
-        }
-        self.remove(id)
-    }
-
-    #[cold]
-    fn insert_far(&mut self, id: u64, span: OpenSpan) {
-        self.far.insert(id, span);
-    }
-
-    #[cold]
-    fn get_far(&mut self, id: u64) -> Option<&mut OpenSpan> {
-        self.far.get_mut(&id)
     }
 
     #[cold]
     #[inline(never)]
-    fn remove_far(&mut self, id: u64) -> Option<Opened> {
-        self.far.remove(&id).map(|span| span.opened)
-    }
-}
-
-/// Ids are made by a slab or a counter, not by an adversary: mixing them is enough.
-#[derive(Default)]
-struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn finish(&self) -> u64 {
-        self.0
+    fn insert_far(&self, id: NonZeroU64, span: OpenSpan) {
+        let mut far = self.far();
+        far.insert(id, span);
+        // Whoever asks for the span has its id from who opened it, and sees this.
+        self.far_len.store(far.len(), Ordering::Relaxed);
     }
 
-    #[inline]
-    fn write_u64(&mut self, id: u64) {
-        self.0 = hash(id);
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = hash(self.0 ^ u64::from(byte));
+    #[cold]
+    #[inline(never)]
+    fn take_slowly_if(&self, id: NonZeroU64, is_wanted: &dyn Fn(&mut OpenSpan) -> bool) -> Option<OpenSpan> {
+        if let Some(mut held) = self.near.get(id) {
+            return is_wanted(held.value()).then(|| held.take());
         }
+        if self.far_len.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        let mut far = self.far();
+        if !is_wanted(far.get_mut(&id)?) {
+            return None;
+        }
+        let span = far.remove(&id);
+        self.far_len.store(far.len(), Ordering::Relaxed);
+        span
     }
-}
 
-const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    #[cold]
+    #[inline(never)]
+    fn with_far<T>(&self, id: NonZeroU64, f: impl FnOnce(&mut OpenSpan) -> T) -> Option<T> {
+        if self.far_len.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        self.far().get_mut(&id).map(f)
+    }
 
-/// Both halves of the product, folded: every bit of the id reaches every bit of the hash.
-#[inline]
-fn hash(id: u64) -> u64 {
-    let product = u128::from(id) * u128::from(ODD);
-    (product as u64) ^ (product >> 64) as u64
+    fn far(&self) -> MutexGuard<'_, HashMap<NonZeroU64, OpenSpan>> {
+        self.far.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

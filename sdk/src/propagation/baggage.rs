@@ -94,7 +94,8 @@ pub(super) fn format(lane: &Lane, others: &str) -> Option<String> {
     }
     for member in others.split(',').filter(|member| !member.is_empty()) {
         members += 1;
-        if members > MAX_MEMBERS || header.len() + 1 + member.len() > MAX_BYTES {
+        let comma = usize::from(!header.is_empty());
+        if members > MAX_MEMBERS || header.len() + comma + member.len() > MAX_BYTES {
             break;
         }
         append(&mut header, member);

@@ -19,7 +19,8 @@ pub(super) fn extract<C: Extract + ?Sized>(carrier: &C) -> Option<SpanContext> {
     if parts.next().is_some() || span_id.len() > 16 {
         return None;
     }
-    let flags = u8::from_str_radix(flags, 16).ok()?;
+    // A sign is no digit.
+    let flags = u8::from_str_radix(flags, 16).ok().filter(|_| !flags.starts_with('+'))?;
     Some(SpanContext::remote(
         trace_id_of(trace_id)?,
         SpanId::from_hex(&format!("{span_id:0>16}")).ok()?,

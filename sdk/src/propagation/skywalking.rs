@@ -4,6 +4,8 @@
 //! Its ids are text. They become ids of OpenTelemetry as the SkyWalking receiver of OpenTelemetry's collector makes them, so that
 //! segments which come in there and our spans are of one trace. On the way out, the trace keeps the text that it came with.
 
+use std::str::FromStr;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use laneway_proto::{Lane, SpanId, TraceId};
@@ -30,7 +32,7 @@ pub(super) fn extract<C: Extract + ?Sized>(carrier: &C) -> Option<Extracted> {
         return None;
     };
     let text = decode(trace_id)?;
-    let span_id: u32 = span_id.parse().ok()?;
+    let span_id: u32 = number(span_id)?;
     let span = SpanContext::remote(
         trace_id_of(&text)?,
         span_id_of(&decode(segment_id)?, span_id)?,
@@ -88,16 +90,25 @@ fn span_id_of(segment_id: &str, span_id: u32) -> Option<SpanId> {
 /// `uuid[.number.number]`, each number mixed into a part of the UUID, its lowest byte first.
 fn mix(text: &str, first: u32) -> Option<[u8; 16]> {
     let (uuid, rest) = text.split_at_checked(32)?;
-    let mut bytes = u128::from_str_radix(uuid, 16).ok()?.to_be_bytes();
+    let mut bytes = u128::from_str_radix(unsigned(uuid)?, 16).ok()?.to_be_bytes();
     let mut numbers = [0; 16];
     numbers[..4].copy_from_slice(&first.to_le_bytes());
     if !rest.is_empty() {
         let (middle, last) = rest.strip_prefix('.')?.rsplit_once('.')?;
-        numbers[4..8].copy_from_slice(&(middle.parse::<u64>().ok()? as u32).to_le_bytes());
-        numbers[8..].copy_from_slice(&last.parse::<u64>().ok()?.to_le_bytes());
+        numbers[4..8].copy_from_slice(&(number::<u64>(middle)? as u32).to_le_bytes());
+        numbers[8..].copy_from_slice(&number::<u64>(last)?.to_le_bytes());
     }
     bytes.iter_mut().zip(numbers).for_each(|(byte, number)| *byte ^= number);
     Some(bytes)
+}
+
+fn number<T: FromStr>(text: &str) -> Option<T> {
+    unsigned(text)?.parse().ok()
+}
+
+/// What is read as a number may begin with a sign: an id does not.
+fn unsigned(text: &str) -> Option<&str> {
+    (!text.starts_with('+')).then_some(text)
 }
 
 fn encode(text: &str) -> String {

@@ -1,4 +1,5 @@
 mod formats;
+mod fuzz;
 
 use proptest::prelude::*;
 
@@ -215,7 +216,9 @@ fn baggage_is_limited_over_all_lines() {
     assert_eq!(context.lane().as_str(), "base", "nor does anything behind it");
 
     let exact = format!("k={}", "v".repeat(8190));
-    assert_eq!(with_parent([("baggage", &exact)]).baggage(), exact, "8,192 bytes fit");
+    let alone = with_parent([("baggage", &exact)]);
+    assert_eq!(alone.baggage(), exact, "8,192 bytes fit");
+    assert_eq!(injected(&alone).last().map(|(_, value)| value.as_str()), Some(exact.as_str()), "and go on");
     let full = with_parent([("baggage", &exact)]).with_lane(Lane::new("grey").unwrap());
     let carrier = injected(&full);
     assert_eq!(carrier.last().map(|(_, value)| value.as_str()), Some("lane=grey"), "the lane goes first");

@@ -22,12 +22,15 @@ pub(super) fn extract<C: Extract + ?Sized>(carrier: &C) -> Option<SpanContext> {
 
 fn parse(header: &str) -> Option<SpanContext> {
     let header = trim_ows(header);
-    // Everything that is read is ASCII, and slices stay within it.
-    let fields = header.as_bytes().get(..LEN).filter(|fields| fields.is_ascii())?;
-    let fields = std::str::from_utf8(fields).ok()?;
-    if [2, 35, 52].iter().any(|&at| fields.as_bytes()[at] != b'-') || !is_lower_hex(fields) {
+    let fields = header.as_bytes().get(..LEN)?;
+    let is_legal = |(at, c): (usize, &u8)| match at {
+        2 | 35 | 52 => *c == b'-',
+        _ => matches!(c, b'0'..=b'9' | b'a'..=b'f'),
+    };
+    if !fields.iter().enumerate().all(is_legal) {
         return None;
     }
+    let fields = std::str::from_utf8(fields).ok()?;
     match (&fields[..2], &header.as_bytes()[LEN..]) {
         ("ff", _) => return None,
         ("00", rest) if !rest.is_empty() => return None,
@@ -39,12 +42,6 @@ fn parse(header: &str) -> Option<SpanContext> {
         SpanId::from_hex(&fields[36..52]).ok()?,
         TraceFlags::from_bits(u8::from_str_radix(&fields[53..55], 16).ok()?),
     ))
-}
-
-/// Hexadecimal digits of lower case and dashes; the positions of the dashes are checked apart, and a dash within an
-/// id is not a digit.
-fn is_lower_hex(fields: &str) -> bool {
-    fields.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f' | b'-'))
 }
 
 pub(super) fn format(span: &SpanContext) -> String {

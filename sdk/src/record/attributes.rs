@@ -208,7 +208,9 @@ const fn text_head(len: u8) -> [u8; 4] {
     (u32::from_le_bytes([VALUE, 2, STRING, 0]) + len as u32 * 0x0100_0100).to_le_bytes()
 }
 
-/// The name of an attribute, encoded at run time once for many spans. It is copied whole, whatever its length.
+/// The name of an attribute, encoded at run time once for many spans. It is copied whole, whatever its length, which is in its
+/// last byte.
+#[derive(Default)]
 pub(crate) struct PaddedKey([u8; PaddedKey::LEN]);
 
 impl PaddedKey {
@@ -217,10 +219,10 @@ impl PaddedKey {
     /// Length of the encoded field.
     #[inline(always)]
     fn len(&self) -> u8 {
-        self.0[1] + 2
+        self.0[Self::LEN - 1]
     }
 
-    /// `None` for a name of more than 30 bytes.
+    /// `None` for a name of more than 29 bytes.
     pub(crate) fn new(name: &str) -> Option<Self> {
         Self::of_field(NAME, name)
     }
@@ -234,7 +236,8 @@ impl PaddedKey {
         let mut encoded = [0; Self::LEN];
         let len = u8::try_from(name.len()).ok()?;
         encoded[..2].copy_from_slice(&[tag, len]);
-        encoded.get_mut(2..2 + name.len())?.copy_from_slice(name.as_bytes());
+        encoded[..Self::LEN - 1].get_mut(2..2 + name.len())?.copy_from_slice(name.as_bytes());
+        encoded[Self::LEN - 1] = 2 + len;
         Some(Self(encoded))
     }
 }

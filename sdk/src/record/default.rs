@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::{Core, Local};
 use crate::context::Context;
-use crate::context::thread::{self, Opened, Thread};
+use crate::context::thread::{self, GuardKey, Opened, Place, Thread};
 
 /// As `tracing` has one global subscriber: a span that is opened deep in a library must find its way without being handed one.
 static DEFAULT: OnceLock<Arc<Core>> = OnceLock::new();
@@ -21,11 +21,26 @@ impl Core {
 /// Opens a span of the default SDK in what is current. Without an SDK it carries the current context.
 #[inline(never)]
 pub(crate) fn open_here(name: &'static str) -> Opened {
+    match thread::shared() {
+        Some(context) => Opened::Shared(context),
+        None => open_asking(name),
+    }
+}
+
+/// [`open_here`], where it may have to be recorded.
+#[inline(never)]
+fn open_asking(name: &'static str) -> Opened {
     let opened = thread::with(|thread| match default_of(&thread.local) {
         Some(core) => core.open_on(thread, name),
         None => open_in_scope(thread, name),
     });
     opened.unwrap_or(Opened::Nothing)
+}
+
+/// Whether spans that the default SDK opens are sampled as their parents are; so they are where there is no SDK.
+pub(crate) fn follows_parents(local: &Local) -> bool {
+    let scoped = local.scoped_default();
+    default_of(local).or(scoped.as_ref()).is_none_or(|core| core.sampler.is_parent_based())
 }
 
 /// [`open_here`] by this thread's own default, if it has one.
@@ -62,19 +77,32 @@ fn default_of(local: &Local) -> Option<&'static Arc<Core>> {
 /// Makes an SDK this thread's default until it is dropped; made by [`Guard::default_scope`](crate::Guard::default_scope).
 pub struct DefaultScope {
     outer: Option<Option<Arc<Core>>>,
+    /// Where what is entered has spans below share its context: the same once more, so that they are asked about. It was another
+    /// SDK that said so.
+    key: Option<GuardKey>,
     _not_send: PhantomData<*const ()>,
 }
 
 impl DefaultScope {
     pub(crate) fn enter(core: Option<Arc<Core>>) -> Self {
-        let outer = thread::with(|thread| thread.local.default.replace(core)).flatten();
-        Self { outer, _not_send: PhantomData }
+        let shared = thread::shared();
+        let entered = thread::with(|Thread { stack, local }| {
+            let again = shared.map(|context| stack.enter(Place::Plain(Context::clone(&context))));
+            (local.default.replace(core), again)
+        });
+        let (outer, key) = entered.unwrap_or_default();
+        Self { outer, key, _not_send: PhantomData }
     }
 }
 
 impl Drop for DefaultScope {
     fn drop(&mut self) {
-        drop(thread::with(|thread| std::mem::replace(&mut thread.local.default, self.outer.take())));
+        drop(thread::with(|Thread { stack, local }| {
+            if let Some(key) = self.key {
+                stack.forget(key.into());
+            }
+            std::mem::replace(&mut local.default, self.outer.take())
+        }));
     }
 }
 

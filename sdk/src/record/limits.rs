@@ -1,5 +1,7 @@
 //! How much of a span is kept.
 
+use super::attributes::MAX_SHORT;
+
 /// The limits of OpenTelemetry's specification, with its defaults; text is limited too, where the specification has no
 /// limit. What is beyond a count is dropped and counted in the span, what is beyond a length is cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +23,11 @@ pub(crate) struct Limits {
 impl Limits {
     pub(crate) const DEFAULT_COUNT: usize = 128;
     pub(crate) const DEFAULT_TEXT_BYTES: usize = 32 * 1024;
+
+    /// How many attributes may be written without a look at the other limits, when they are short.
+    pub(crate) const fn short_attributes(&self) -> usize {
+        if self.text_bytes >= MAX_SHORT { self.attributes } else { 0 }
+    }
 }
 
 impl Default for Limits {

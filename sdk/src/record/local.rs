@@ -2,7 +2,6 @@
 //! the segment that its finished spans go into.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use laneway_proto::{SpanId, TraceId};
 use rand::Rng;
@@ -35,9 +34,9 @@ pub(crate) struct Local {
     pub(super) default: Option<Option<Arc<Core>>>,
     /// The way to the queue of each SDK that this thread has used; nearly always one.
     outlets: Vec<Outlet>,
+    /// Address of the SDK of the first one; zero when there is none.
+    first: usize,
     drafts: Vec<Draft>,
-    /// The block of span numbers that this thread gives out of: the next one, and the first that is not in it.
-    numbers: (u64, u64),
 }
 
 /// This thread's way to the queue of one SDK.
@@ -60,8 +59,8 @@ impl Local {
             span_ids: 0,
             default: None,
             outlets: Vec::new(),
+            first: 0,
             drafts: Vec::new(),
-            numbers: (0, 0),
         }
     }
 
@@ -102,32 +101,18 @@ impl Local {
         }
     }
 
-    /// A number that no other span of the process has.
-    #[inline]
-    pub(crate) fn next_span_number(&mut self) -> u64 {
-        if self.numbers.0 == self.numbers.1 {
-            self.reserve_numbers();
-        }
-        let number = self.numbers.0;
-        self.numbers.0 += 1;
-        number
-    }
-
-    /// A block at a time: threads that count together would wait for each other at every span.
-    #[cold]
-    fn reserve_numbers(&mut self) {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        const BLOCK: u64 = 1024;
-        let first = NEXT.fetch_add(BLOCK, Ordering::Relaxed);
-        self.numbers = (first, first + BLOCK);
-    }
-
     #[inline(always)]
     pub(super) fn outlet(&mut self, core: &Arc<Core>) -> &mut Outlet {
-        if self.is_first(Arc::as_ptr(core).addr()) {
+        if self.is_first_outlet(Arc::as_ptr(core).addr()) {
             return &mut self.outlets[0];
         }
         self.another_outlet(core)
+    }
+
+    /// [`is_first`](Self::is_first), for who looks at the outlet next.
+    #[inline(always)]
+    fn is_first_outlet(&self, core: usize) -> bool {
+        self.outlets.first().is_some_and(|outlet| Arc::as_ptr(&outlet.core).addr() == core)
     }
 
     #[cold]
@@ -140,7 +125,7 @@ impl Local {
     /// Whether the first outlet is that of this core. Nearly always there is no other.
     #[inline(always)]
     pub(crate) fn is_first(&self, core: usize) -> bool {
-        self.outlets.first().is_some_and(|outlet| Arc::as_ptr(&outlet.core).addr() == core)
+        self.first == core
     }
 
     /// The SDK at this address, when this thread has used it.
@@ -156,7 +141,7 @@ impl Local {
     /// Ends a span now and puts it on its way.
     #[inline(always)]
     pub(crate) fn finish(&mut self, recording: Box<Recording>) {
-        if self.is_first(recording.core_address()) {
+        if self.is_first_outlet(recording.core_address()) {
             self.outlets[0].finish(recording);
         } else {
             self.finish_elsewhere(recording);
@@ -183,6 +168,7 @@ impl Local {
             origins: RecentOrigins::default(),
             stock: Vec::with_capacity(MAX_STOCK),
         });
+        self.first = self.outlets[0].core.address();
         self.outlets.len() - 1
     }
 

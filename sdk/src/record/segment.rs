@@ -72,34 +72,29 @@ impl Segment {
 }
 
 impl Writer {
-    /// Puts a span in, of a head and some pieces; false when there is no room for all of it.
+    /// Puts a span in, of a head and some pieces, and says how many there are now; `None` when there is no room for all of it.
     #[inline(always)]
     #[allow(unsafe_code)]
     pub(crate) fn push<const H: usize, const N: usize>(
         &mut self,
         head: &[u8; H],
         pieces: [&[u8]; N],
-    ) -> bool {
+    ) -> Option<usize> {
         let segment = &*self.segment;
         let at = Extent::unpack(self.filled).bytes;
         // Pieces are slices in memory: their lengths add up to no more than that.
         let len = H + pieces.iter().map(|piece| piece.len()).sum::<usize>();
         if len > segment.capacity - at {
-            return false;
+            return None;
         }
         // SAFETY: the range is within the segment, as was just seen, and behind what is filled, where nobody reads; this is the
         // only writer, for it is not cloned and is borrowed mutably.
         unsafe { segment.bytes.write(at, head, pieces) };
-        self.filled += Extent { bytes: len, spans: 1 }.pack();
+        let filled = self.filled + Extent { bytes: len, spans: 1 }.pack();
+        self.filled = filled;
         // Release: the bytes are there before it is said so.
-        segment.filled.store(self.filled, Ordering::Release);
-        true
-    }
-
-    /// Spans that were put in.
-    #[inline]
-    pub(crate) fn spans(&self) -> usize {
-        Extent::unpack(self.filled).spans
+        segment.filled.store(filled, Ordering::Release);
+        Some(Extent::unpack(filled).spans)
     }
 
     /// The segment, to be read.

@@ -36,7 +36,7 @@ pub(crate) struct Recording {
     /// Address of the same, which while there is a weak reference nothing else can have.
     core_address: usize,
     limits: Limits,
-    /// How many attributes may be written without a look at the other limits.
+    /// As the limits have it.
     short_attributes: usize,
     context: Context,
     start: Moment,
@@ -62,7 +62,7 @@ impl Recording {
             core: Arc::downgrade(core),
             core_address: Arc::as_ptr(core).addr(),
             limits,
-            short_attributes: if limits.text_bytes >= MAX_SHORT { limits.attributes } else { 0 },
+            short_attributes: limits.short_attributes(),
             context: Context::EMPTY,
             start: Moment::default(),
             name: "",
@@ -102,23 +102,22 @@ impl Recording {
         self.draft.fields_at = fields.len();
     }
 
-    /// Begins the record of a child of a span of this process, which starts now.
+    /// Begins the record of a child of a span of this process, which starts now and is to be given its name.
     #[inline(always)]
-    pub(super) fn begin_child(
-        &mut self,
-        outlet: &mut Outlet,
-        span_id: SpanId,
-        within: &Context,
-        name: &'static str,
-    ) {
+    pub(super) fn begin_child(&mut self, outlet: &mut Outlet, span_id: SpanId, within: &Context) {
         outlet.read_clock(&mut self.start);
-        self.name = name;
         self.draft.pending = Pending::NAME;
         // Always: it is the context of a span.
         if let Some(parent) = within.span() {
             self.head.begin_child(parent, span_id, self.start.unix_ns);
             self.context.become_child(within, parent, span_id);
         }
+    }
+
+    /// Gives it the name that it begins with.
+    #[inline(always)]
+    pub(crate) fn name_first(&mut self, name: &'static str) {
+        self.name = name;
     }
 
     /// Writes the name, which is that of its beginning, and the first attributes beside it.
@@ -142,12 +141,6 @@ impl Recording {
         drop(room);
         draft.attributes.kept += A::COUNT;
         draft.pending.remove(Pending::NAME);
-    }
-
-    /// Whether so many attributes are within the limits, as long as they are short.
-    #[inline]
-    pub(crate) fn has_room_for_short(&self, attributes: usize) -> bool {
-        attributes <= self.short_attributes
     }
 
     #[inline(never)]

@@ -1,4 +1,4 @@
-//! What segments and the depot synchronise with. Their model tests (`sdk/loom`) put loom's types in the place of these.
+//! What segments, slots and the depot synchronise with. Their model tests (`sdk/loom`) put loom's types in the place of these.
 
 pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) use std::sync::{Arc, Mutex};
@@ -63,5 +63,36 @@ impl Shared {
         // this copy.
         let bytes = unsafe { std::slice::from_raw_parts(UnsafeCell::raw_get(self.0.as_ptr().add(at)), len) };
         out.extend_from_slice(bytes);
+    }
+}
+
+/// A value that is used by one thread at a time, which something else sees to.
+pub(crate) struct Guarded<T>(UnsafeCell<T>);
+
+// SAFETY: it gives out no reference; whoever makes one of its pointer sees to it that it is the only one. So the value is passed
+// between threads, and never shared.
+#[allow(unsafe_code)]
+unsafe impl<T: Send> Sync for Guarded<T> {}
+
+impl<T> Guarded<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(UnsafeCell::new(value))
+    }
+
+    /// Where the value is. It is not null.
+    #[inline(always)]
+    pub(crate) const fn get(&self) -> *mut T {
+        self.0.get()
+    }
+}
+
+/// Lets others go on, whom this thread waits for; who waits for longer lets them have the processor.
+pub(crate) fn wait(turns: &mut u32) {
+    const SPINS: u32 = 6;
+    if *turns < SPINS {
+        (0..1 << *turns).for_each(|_| std::hint::spin_loop());
+        *turns += 1;
+    } else {
+        std::thread::yield_now();
     }
 }

@@ -9,7 +9,7 @@ use std::task::{self, Poll};
 use super::Span;
 use crate::context::Context;
 use crate::context::thread::{self, GuardKey, Key, Opened, Place, Stack, Thread};
-use crate::record::{Local, Recording};
+use crate::record::{self, Local, Recording};
 
 /// A span that is current on this thread until it is dropped, which ends it; made by [`Span::entered`].
 ///
@@ -58,13 +58,17 @@ fn push(opened: Opened) -> Option<GuardKey> {
 /// Inside of the span that it shares its context with nothing changes.
 #[inline(never)]
 fn push_shared(context: Arc<Context>) -> Option<GuardKey> {
-    if thread::is_around(&context) { None } else { push_another(context) }
+    if thread::is_shared(&context) { None } else { push_another(context) }
 }
 
+/// What is below a span that is not sampled is not asked about, unless by a sampler that asks about every span.
 #[cold]
 #[inline(never)]
 fn push_another(context: Arc<Context>) -> Option<GuardKey> {
-    thread::with(|thread| thread.stack.enter(Place::Shared(context)))
+    thread::with(|Thread { stack, local }| {
+        let is_shared = !context.is_sampled() && record::default::follows_parents(local);
+        stack.enter(if is_shared { Place::Shared(context) } else { Place::Plain(Context::clone(&context)) })
+    })
 }
 
 #[inline(never)]

@@ -19,6 +19,7 @@ mod redis;
 mod servers;
 mod spans;
 mod tasks;
+mod threads;
 #[cfg(feature = "tls")]
 mod transport;
 mod tree;

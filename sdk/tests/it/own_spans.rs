@@ -255,6 +255,35 @@ async fn the_subscriber_records_what_the_layer_does() {
     assert_eq!(spans.named("follower").links.len(), 1);
 }
 
+/// Below a span that is not sampled nobody is asked: unless its sampler asks about every span, or another SDK is to record.
+#[tokio::test]
+async fn who_is_asked_below_a_span_that_is_not_sampled() {
+    for (sampler, is_asked) in [(Sampler::always_off(), true), (Sampler::always_off().parent_based(), false)]
+    {
+        let bed = Bed::with(|builder| builder.sampler(sampler)).await;
+        let other = Bed::with(|builder| builder.sampler(Sampler::always_on())).await;
+        let own = bed.guard.default_scope();
+        {
+            let _root = span!("not sampled").entered();
+            bed.guard.sampler().unwrap().set(Sampler::always_on());
+            let child = span!("below");
+            assert_eq!(child.is_recording(), is_asked);
+            let _child = child.entered();
+            assert_eq!(span!("further below").is_recording(), is_asked);
+            {
+                let _other = other.guard.default_scope();
+                assert!(span!("of another").is_recording());
+            }
+            assert_eq!(span!("of this again").is_recording(), is_asked);
+            assert!(span!(parent: &Context::default(), "a trace of its own").is_recording());
+        }
+        assert!(span!("another trace").is_recording());
+        drop(own);
+        bed.finish().await.named("another trace");
+        other.finish().await.named("of another");
+    }
+}
+
 #[tokio::test]
 async fn a_share_travels_with_the_trace_and_the_sampler_can_be_changed() {
     let bed = Bed::with(|builder| builder.sampler(Sampler::probability(0.999_999).parent_based())).await;

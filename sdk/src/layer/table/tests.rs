@@ -1,39 +1,44 @@
-use std::collections::HashMap;
-
 use proptest::prelude::*;
 
 use super::*;
 
-fn span(handles: usize) -> OpenSpan {
-    let metadata = tracing::info_span!("any").metadata().or(tracing::error_span!("any").metadata());
-    OpenSpan { opened: Opened::Nothing, metadata: metadata.unwrap(), handles }
+fn metadata() -> &'static Metadata<'static> {
+    tracing::info_span!("any").metadata().or(tracing::error_span!("any").metadata()).unwrap()
 }
 
 /// Ids that want the same places, as those of a registry do that reuses its slots, and others.
-fn any_id() -> impl Strategy<Value = u64> {
-    prop_oneof![1..100_u64, (1..20_u64).prop_map(|n| n * NEAR as u64), (1..20_u64).prop_map(|n| n << 51 | 7)]
+fn any_id() -> impl Strategy<Value = NonZeroU64> {
+    let places = PLACES as u64;
+    let ids = prop_oneof![
+        1..100_u64,
+        (1..20_u64).prop_map(move |n| n * places),
+        (1..20_u64).prop_map(|n| n << 51 | 7),
+        Just(u64::MAX)
+    ];
+    ids.prop_map(|id| NonZeroU64::new(id).unwrap())
 }
 
 proptest! {
     #[test]
     fn it_holds_what_a_map_holds(steps in proptest::collection::vec((any_id(), 0..4_u8, 1..4_usize), 1..400)) {
         let _subscriber = tracing::subscriber::set_default(tracing_subscriber::registry());
-        let (table, mut model) = (Table::new(), HashMap::<u64, usize>::new());
+        let (table, mut model) = (Table::new(), HashMap::<NonZeroU64, usize>::new());
         for (id, step, handles) in steps {
             let seen = match step {
                 0 if !model.contains_key(&id) => {
-                    table.insert(id, span(handles));
+                    table.insert(id, Opened::Nothing, metadata());
+                    table.with(id, |span| span.handles = handles);
                     model.insert(id, handles);
                     continue;
                 }
-                1 => (table.remove(id).map(|_| 0), model.remove(&id).map(|_| 0)),
+                1 => (table.remove(id, drop).then_some(0), model.remove(&id).map(|_| 0)),
                 2 => {
                     let left = model.get_mut(&id).map(|left| { *left -= 1; *left });
                     let is_last = left == Some(0);
                     if is_last {
                         model.remove(&id);
                     }
-                    (table.release(id).map(|_| 0), is_last.then_some(0))
+                    (table.release(id, drop).then_some(0), is_last.then_some(0))
                 }
                 _ => (table.with(id, |span| span.handles), model.get(&id).copied()),
             };
