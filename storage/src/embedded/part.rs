@@ -66,7 +66,9 @@ use pages::{ColumnPages, IdPage, PageMeta};
 use traces::TraceFilter;
 
 /// Version of the part format that this code writes and reads.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
+/// The oldest format that is read. Format 2 differs in how timestamps are encoded, which the page index tells.
+const OLDEST_FORMAT: u32 = 2;
 
 pub(super) const SPANS_FILE: &str = "spans.parquet";
 const INDEX_FILE: &str = "part.idx";

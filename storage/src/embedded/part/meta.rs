@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::super::columns::AttributeType;
-use super::{FORMAT, corrupt};
+use super::{FORMAT, OLDEST_FORMAT, corrupt};
 use crate::QueryError;
 
 /// What `part.json` says.
@@ -100,9 +100,9 @@ impl PartMeta {
             return Err(corrupt("the checksum of part.json does not match"));
         }
         let format: Format = serde_json::from_str(json).map_err(corrupt)?;
-        if format.format != FORMAT {
+        if !(OLDEST_FORMAT..=FORMAT).contains(&format.format) {
             return Err(corrupt(format_args!(
-                "format {} is not {FORMAT}, the one this version reads",
+                "format {} is none of {OLDEST_FORMAT} to {FORMAT}, which this version reads",
                 format.format
             )));
         }

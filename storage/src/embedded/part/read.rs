@@ -242,6 +242,10 @@ impl Reader<'_> {
     }
 
     fn starts(&self, column: usize) -> Result<Vec<u64>, QueryError> {
+        if self.column(column)?.encoding != PageEncoding::Delta {
+            return Ok(self.split(column)?.into_iter().map(u64::from_le_bytes).collect());
+        }
+        // A part of format 2.
         let mut starts = Vec::with_capacity(self.rows.len());
         self.dense(self.column(column)?, |bytes, piece| {
             let mut place = 0;

@@ -1,5 +1,5 @@
-//! A data directory as this version writes it: part format 2, log format 1. It stays in the repository, and is opened, for as long as
-//! these formats are read.
+//! Data directories as this version and earlier ones write them: part formats 2 and 3, log format 1. They stay in the repository, and are
+//! opened, for as long as these formats are read.
 
 use std::path::PathBuf;
 
@@ -15,8 +15,9 @@ const LOGGED: u64 = 10;
 const SPANS_PER_SEGMENT: u64 = 12;
 const REQUESTS_IN_LOG: usize = 3;
 
-fn testdata() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/data-v2")
+/// The data directory of a format of parts.
+fn testdata(format: u32) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("testdata/data-v{format}"))
 }
 
 /// What a span may say: all of it occurs, in changing combinations.
@@ -93,8 +94,17 @@ async fn found(store: &EmbeddedStore) -> Vec<Span> {
 
 #[tokio::test]
 async fn a_data_directory_of_format_2_is_read_and_deleted_from() {
+    is_read_and_deleted_from(2).await;
+}
+
+#[tokio::test]
+async fn a_data_directory_of_format_3_is_read_and_deleted_from() {
+    is_read_and_deleted_from(3).await;
+}
+
+async fn is_read_and_deleted_from(format: u32) {
     let dir = TempDir::new().unwrap();
-    copy_dir(&testdata(), dir.path());
+    copy_dir(&testdata(format), dir.path());
     let store = EmbeddedStore::open(unmerged(dir.path())).unwrap();
     let stats = store.stats();
     assert_eq!(stats.recovered_spans, SPANS_PER_SEGMENT);
@@ -135,7 +145,7 @@ async fn write_the_fixture() {
     let killed = killed(dir.path());
     assert_eq!(part_dirs(killed.path()).len(), 2);
     for kept in ["parts", "wal", "FORMAT"] {
-        let (from, to) = (killed.path().join(kept), testdata().join(kept));
+        let (from, to) = (killed.path().join(kept), testdata(3).join(kept));
         if from.is_dir() {
             copy_dir(&from, &to);
         } else {

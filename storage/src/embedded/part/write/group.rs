@@ -9,7 +9,7 @@ use parquet::schema::types::ColumnDescPtr;
 
 use super::super::super::columns::{Blobs, Coded, Columns, Strings};
 use super::super::chunk::Chunk;
-use super::super::encoding::{byte_array, delta, hybrid, split};
+use super::super::encoding::{byte_array, hybrid, split};
 use super::super::field::Field;
 use super::super::file::Compressors;
 use super::super::links;
@@ -121,26 +121,9 @@ impl<'a> GroupWriter<'a> {
                 }
                 Ok(chunk)
             }
-            Field::Timestamp => {
-                let order = self.order;
-                let chunk = self.chunk(descriptor, PageEncoding::Delta, PAGE_ROWS);
-                let mut starts = Vec::with_capacity(PAGE_ROWS);
-                dense(order, chunk, |rows, out| {
-                    starts.clear();
-                    starts.extend(rows.iter().map(|&row| columns.start_unix_ns[row as usize] as i64));
-                    delta::encode(out, &starts);
-                })
-            }
-            Field::Duration => {
-                let order = self.order;
-                let chunk = self.chunk(descriptor, PageEncoding::Split, PAGE_ROWS);
-                let mut durations = Vec::with_capacity(PAGE_ROWS);
-                dense(order, chunk, |rows, out| {
-                    durations.clear();
-                    durations.extend(rows.iter().map(|&row| columns.duration_ns[row as usize].to_le_bytes()));
-                    split::encode(out, &durations);
-                })
-            }
+            // The high bytes are those of the span before, and the low ones are random: differences would be as long.
+            Field::Timestamp => self.split(descriptor, |row| columns.start_unix_ns[row].to_le_bytes()),
+            Field::Duration => self.split(descriptor, |row| columns.duration_ns[row].to_le_bytes()),
             Field::SpanName => self.coded(descriptor, &columns.name),
             Field::StatusMessage => self.coded(descriptor, &columns.status_message),
             Field::TraceState => self.coded(descriptor, &columns.trace_state),
@@ -207,6 +190,21 @@ impl<'a> GroupWriter<'a> {
         encode: impl FnMut(&[u32], &mut Vec<u8>),
     ) -> Result<Chunk<'c>, ParquetError> {
         dense(self.order, chunk, encode)
+    }
+
+    fn split(
+        &mut self,
+        descriptor: &ColumnDescPtr,
+        bytes: impl Fn(usize) -> [u8; 8],
+    ) -> Result<Chunk<'_>, ParquetError> {
+        let order = self.order;
+        let chunk = self.chunk(descriptor, PageEncoding::Split, PAGE_ROWS);
+        let mut values = Vec::with_capacity(PAGE_ROWS);
+        dense(order, chunk, |rows, out| {
+            values.clear();
+            values.extend(rows.iter().map(|&row| bytes(row as usize)));
+            split::encode(out, &values);
+        })
     }
 
     fn coded(&mut self, descriptor: &ColumnDescPtr, column: &Coded) -> Result<Chunk<'_>, ParquetError> {
