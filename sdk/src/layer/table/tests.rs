@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -16,6 +18,25 @@ fn any_id() -> impl Strategy<Value = NonZeroU64> {
         Just(u64::MAX)
     ];
     ids.prop_map(|id| NonZeroU64::new(id).unwrap())
+}
+
+/// What is taken out is dropped once, and what is left is when the table is.
+#[test]
+fn nothing_is_dropped_twice_or_never() {
+    let _subscriber = tracing::subscriber::set_default(tracing_subscriber::registry());
+    let context = Arc::new(Context::EMPTY);
+    let table = Table::new();
+    // The last two want places that are taken, or that is nobody's.
+    let ids = [1, 2, PLACES as u64 + 1, u64::MAX].map(|id| NonZeroU64::new(id).unwrap());
+    for id in ids {
+        table.insert(id, Opened::Shared(context.clone()), metadata());
+    }
+    assert_eq!(Arc::strong_count(&context), 1 + ids.len());
+    assert!(table.remove(ids[0], drop) && !table.remove(ids[0], drop));
+    assert_eq!(Arc::strong_count(&context), ids.len());
+    assert!(table.with(ids[2], |span| span.handles) == Some(1) && table.release(ids[3], drop));
+    drop(table);
+    assert_eq!(Arc::strong_count(&context), 1);
 }
 
 proptest! {
