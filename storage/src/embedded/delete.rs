@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use super::columns::{Columns, resource};
-use super::merge::{BATCH_ROWS, Batches};
+use super::merge::{BATCH_ROWS, Batch, Batches};
 use super::part::{Field, PartId, PartWriter, Projection, RowGroup, SharedPart};
 use super::replace::{Alone, Unfinished, remove, replace};
 use super::shared::Shared;
@@ -71,19 +71,17 @@ fn rewrite(shared: &Shared, alone: &Alone<'_>, part: &SharedPart, what: &Deletio
     let old = std::slice::from_ref(part);
     let mut batches = Batches::new(old, BATCH_ROWS);
     let mut writer = PartWriter::create(&shared.disk, &unfinished.0, batches.attributes())?;
-    while let Some(mut batch) = batches.next()? {
-        let columns = &batch.columns;
+    while let Some(Batch { columns, order }) = batches.next()? {
+        let columns = &*columns;
         match what {
-            Deletion::Trace(id) => {
-                batch.order.retain(|&row| columns.trace_id[row as usize] != *id.as_bytes())
-            }
+            Deletion::Trace(id) => order.retain(|&row| columns.trace_id[row as usize] != *id.as_bytes()),
             Deletion::Service(name) => {
                 let deleted: HashSet<u32> = of_service(columns, name).collect();
-                batch.order.retain(|row| !deleted.contains(row));
+                order.retain(|row| !deleted.contains(row));
             }
         }
-        if !batch.order.is_empty() {
-            writer.push(columns, &batch.order)?;
+        if !order.is_empty() {
+            writer.push(columns, &order)?;
         }
     }
     writer.finish()?;

@@ -20,7 +20,7 @@ mod select;
 mod tests;
 mod throttle;
 
-pub(super) use batches::Batches;
+pub(super) use batches::{Batch, Batches};
 
 use select::{Candidate, Limits};
 use throttle::Throttle;
@@ -145,7 +145,6 @@ fn write(
     while let Some(batch) = batches.next()? {
         writer.push(&batch.columns, &batch.order)?;
         rows += batch.order.len();
-        drop(batch);
         shared.maintenance.rest(throttle.rest());
         if shared.maintenance.must_give_way() {
             return Ok(None);

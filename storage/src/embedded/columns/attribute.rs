@@ -141,6 +141,11 @@ impl AttributeColumn {
         }
     }
 
+    /// Whether its text has no dictionary.
+    pub(in super::super) fn is_plain(&self) -> bool {
+        matches!(self.values, AttributeValues::Plain(_))
+    }
+
     /// Forgets all values, and keeps the buffers.
     pub(in super::super) fn clear(&mut self) {
         self.rows.clear();

@@ -1,7 +1,7 @@
 //! The rows of several parts, in the order of a part, a bounded number at a time.
 
 use super::super::columns::Columns;
-use super::super::part::{AttributeMeta, Cache, Projection, SharedPart};
+use super::super::part::{AttributeMeta, Cache, Projection, SharedPart, order};
 use super::append::append;
 use super::schema::Schema;
 use crate::QueryError;
@@ -12,7 +12,8 @@ const CHUNK_ALIGN: usize = 2048;
 /// What parts are ordered by: trace id, start, span id.
 type Key = ([u8; 16], u64, [u8; 8]);
 
-/// Some rows, and the order in which they are written: ascending keys, each once.
+/// Some rows, and the order in which they are written: ascending keys, each once, the first of equal spans.
+#[derive(Default)]
 pub(in super::super) struct Batch {
     pub(in super::super) columns: Columns,
     pub(in super::super) order: Vec<u32>,
@@ -24,6 +25,8 @@ pub(in super::super) struct Batches {
     inputs: Vec<Input>,
     schema: Schema,
     batch_rows: usize,
+    // The last one: the next comes in its memory.
+    batch: Batch,
 }
 
 /// How far a part has been read.
@@ -57,7 +60,8 @@ impl Batches {
             taken: 0,
             next_row: 0,
         });
-        Self { inputs: inputs.collect(), schema, batch_rows }
+        let batch = Batch { columns: schema.columns(), order: Vec::new() };
+        Self { inputs: inputs.collect(), schema, batch_rows, batch }
     }
 
     /// The attribute columns of every batch.
@@ -66,8 +70,8 @@ impl Batches {
     }
 
     /// The next rows; `None` when there are no more.
-    pub(in super::super) fn next(&mut self) -> Result<Option<Batch>, QueryError> {
-        let mut columns = self.schema.columns();
+    pub(in super::super) fn next(&mut self) -> Result<Option<&mut Batch>, QueryError> {
+        let mut columns = emptied(std::mem::take(&mut self.batch.columns));
         loop {
             let within_trace = match self.take(&mut columns)? {
                 Taken::Traces => false,
@@ -82,8 +86,8 @@ impl Batches {
         if columns.len() == 0 {
             return Ok(None);
         }
-        let order = order(&columns);
-        Ok(Some(Batch { columns, order }))
+        self.batch = Batch { order: order(&columns), columns };
+        Ok(Some(&mut self.batch))
     }
 
     /// Takes the rows that are complete: those below the ends of all chunks behind which there are more rows.
@@ -167,15 +171,11 @@ fn key(columns: &Columns, row: usize) -> Key {
     (columns.trace_id[row], columns.start_unix_ns[row], columns.span_id[row])
 }
 
-/// The rows in the order of their keys. Of equal spans the first stays.
-fn order(columns: &Columns) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..columns.len() as u32).collect();
-    // Made of few ascending runs, which the stable sort of the standard library finds and merges.
-    order.sort_by(|&a, &b| {
-        let (a, b) = (a as usize, b as usize);
-        let ids = columns.trace_id[a].cmp(&columns.trace_id[b]);
-        ids.then_with(|| key(columns, a).cmp(&key(columns, b)))
-    });
-    order.dedup_by(|a, b| key(columns, *a as usize) == key(columns, *b as usize));
-    order
+/// No rows, in the memory of others. What was found to be mostly distinct is expected to be so again.
+fn emptied(mut columns: Columns) -> Columns {
+    let mut attributes = columns.clear();
+    for column in attributes.iter_mut().filter(|column| !column.is_plain()) {
+        column.clear();
+    }
+    Columns { attributes, ..columns }
 }
