@@ -40,7 +40,10 @@ async fn wait_for(server: &Laneway, path: &str, is_it: impl Fn(&Value) -> bool) 
 async fn halves_of_a_call_that_reach_different_collectors_meet() {
     let clickhouse = ClickHouse::start();
     assert!(clickhouse.migrate(&["--print"]).contains("CREATE TABLE IF NOT EXISTS otel_traces"));
-    assert_eq!(clickhouse.migrate(&[]), "applied: spans\napplied: operations\napplied: figures\n");
+    assert_eq!(
+        clickhouse.migrate(&[]),
+        "applied: tables\napplied: spans\napplied: operations\napplied: figures\napplied: codecs\n"
+    );
     assert_eq!(clickhouse.migrate(&[]), "the schema is up to date\n");
 
     let dirs = [TempDir::new().unwrap(), TempDir::new().unwrap()];
