@@ -33,8 +33,10 @@ mod batches;
 mod connection;
 mod delete;
 mod derive;
+mod export;
 mod figures;
 mod filter;
+mod import;
 mod migrate;
 mod passes;
 mod read;
@@ -47,6 +49,8 @@ mod ship;
 mod tests;
 mod ttl;
 
+pub use export::{ExportError, ExportProgress, export};
+pub use import::{ImportError, ImportProgress, import};
 pub use migrate::{MigrateError, migrate, script};
 pub use schema::{InvalidName, SchemaOptions};
 

@@ -17,6 +17,7 @@ mod deletion;
 mod figures;
 mod schema;
 mod strings;
+mod transfer;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
