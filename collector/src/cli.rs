@@ -45,6 +45,10 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Bring ClickHouse's schema up to date, or print it
     Migrate(MigrateArgs),
+    /// Copy what a data directory holds to ClickHouse; no server may be using it
+    Export(ServeArgs),
+    /// Copy what ClickHouse has into an empty data directory, as Parquet files
+    Import(ServeArgs),
     /// Print the configuration that would apply, or everything that is wrong with it
     CheckConfig(ServeArgs),
     /// One instance of one service of the demo shop

@@ -25,4 +25,5 @@ pub mod span_metrics;
 mod store;
 #[cfg(test)]
 mod testing;
+pub mod transfer;
 pub mod workers;

@@ -6,7 +6,7 @@ use clap::Parser;
 use laneway_collector::cli::{Cli, Command, ServeArgs};
 use laneway_collector::config::Config;
 use laneway_collector::serve::{Shop, serve};
-use laneway_collector::{inspect, load, logging, migrate, snapshot};
+use laneway_collector::{inspect, load, logging, migrate, snapshot, transfer};
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -43,10 +43,9 @@ fn main() -> ExitCode {
         Command::Load(args) => block_on(load::run(*args)),
         Command::Snapshot(args) => block_on(snapshot::run(args)),
         Command::Inspect(args) => exit(inspect::run(&args)),
-        Command::Migrate(args) => match config(args.serve) {
-            Ok(config) => block_on(migrate::run(config, args.print)),
-            Err(problems) => usage(&problems),
-        },
+        Command::Migrate(args) => with_config(args.serve, |config| migrate::run(config, args.print)),
+        Command::Export(args) => with_config(args, transfer::export),
+        Command::Import(args) => with_config(args, transfer::import),
         Command::CheckConfig(args) => check_config(args),
         Command::DemoService(_) => unreachable!("handled above"),
     }
@@ -55,6 +54,16 @@ fn main() -> ExitCode {
 fn run(args: ServeArgs, shop: Option<Shop>) -> ExitCode {
     match config(args) {
         Ok(config) => block_on(async { serve(config, shop).await.map(|()| ExitCode::SUCCESS) }),
+        Err(problems) => usage(&problems),
+    }
+}
+
+fn with_config<W: Future<Output = anyhow::Result<ExitCode>>>(
+    args: ServeArgs,
+    work: impl FnOnce(Config) -> W,
+) -> ExitCode {
+    match config(args) {
+        Ok(config) => block_on(work(config)),
         Err(problems) => usage(&problems),
     }
 }

@@ -8,8 +8,6 @@
 //! some seconds later.
 //!
 //! Figures are derived in ClickHouse, by whichever collector comes first, from spans of all collectors, and some seconds behind. `docs/clickhouse.md` says how.
-//!
-//! Not there yet: deletion.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,15 +23,20 @@ use tokio::task::JoinHandle;
 use crate::embedded::{EmbeddedStore, MergeOptions, OpenError, Options, RetentionOptions};
 use crate::model::Trace;
 use crate::query::{TimeRange, TracePage, TraceQuery};
-use crate::store::{Accepted, AppendError, Health, IngestRequest, QueryError, Store, StoreStats};
+use crate::store::{
+    Accepted, AdminError, AppendError, Deletion, Health, IngestRequest, QueryError, Store, StoreStats,
+};
 use crate::topology::{Figures, FiguresQuery};
 
 mod attributes;
 mod batches;
 mod connection;
+mod delete;
 mod derive;
+mod export;
 mod figures;
 mod filter;
+mod import;
 mod migrate;
 mod passes;
 mod read;
@@ -44,7 +47,10 @@ mod search;
 mod ship;
 #[cfg(test)]
 mod tests;
+mod ttl;
 
+pub use export::{ExportError, ExportProgress, export};
+pub use import::{ImportError, ImportProgress, import};
 pub use migrate::{MigrateError, migrate, script};
 pub use schema::{InvalidName, SchemaOptions};
 
@@ -132,6 +138,7 @@ pub struct ClickHouseStore {
     connection: Connection,
     options: ClickHouseOptions,
     spooled: Spooled,
+    deleted_spans: AtomicU64,
     shipped: watch::Receiver<Shipped>,
     stop: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -178,6 +185,8 @@ impl ClickHouseStore {
         let spool = Options {
             merge: MergeOptions { enabled: false, ..MergeOptions::default() },
             retention: RetentionOptions::default(),
+            // They are derived in ClickHouse.
+            derives_figures: false,
             ..options.spool.clone()
         };
         let data_dir = spool.data_dir.clone();
@@ -204,8 +213,8 @@ impl ClickHouseStore {
             stop: shipper.stop.clone(),
         };
         let tasks = Mutex::new(vec![tokio::spawn(shipper.run()), tokio::spawn(passes.run())]);
-        let spooled = Spooled::default();
-        Ok(Arc::new(Self { spool, connection, options, spooled, shipped, stop, tasks }))
+        let (spooled, deleted_spans) = (Spooled::default(), AtomicU64::new(0));
+        Ok(Arc::new(Self { spool, connection, options, spooled, deleted_spans, shipped, stop, tasks }))
     }
 
     /// Waits until ClickHouse has all that was acknowledged before; `false` when that takes longer.
@@ -219,7 +228,7 @@ impl ClickHouseStore {
     pub async fn derived(&self, patience: Duration) -> bool {
         let until = Instant::now() + patience;
         while Instant::now() < until {
-            if batches::are_done(&self.connection).await.unwrap_or(false) {
+            if batches::left(&self.connection).await.is_ok_and(|left| left.is_empty()) {
                 return true;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -259,6 +268,13 @@ impl Store for ClickHouseStore {
         search::search(&self.connection, self.spool.local_view(), query).await
     }
 
+    /// Of what this collector acknowledged, and of what others have sent to ClickHouse: what they have not yet is as new.
+    async fn delete(&self, what: Deletion) -> Result<u64, AdminError> {
+        let deleted = delete::delete(self, &what).await?;
+        self.deleted_spans.fetch_add(deleted, Ordering::Relaxed);
+        Ok(deleted)
+    }
+
     async fn service_names(&self) -> Result<Vec<String>, QueryError> {
         read::service_names(&self.connection, &self.spool.local_view()).await
     }
@@ -280,7 +296,9 @@ impl Store for ClickHouseStore {
     }
 
     fn stats(&self) -> StoreStats {
-        self.spool.stats()
+        let mut stats = self.spool.stats();
+        stats.maintenance.deleted_spans += self.deleted_spans.load(Ordering::Relaxed);
+        stats
     }
 
     async fn close(&self) {
@@ -311,20 +329,32 @@ impl Spooled {
     }
 }
 
+/// Keeps the name of a collector.
+const COLLECTOR_FILE: &str = "COLLECTOR";
+
 /// A name that no other collector has, kept with the spool: whoever copies the directory must remove it.
 fn collector_id(data_dir: &Path) -> Result<String, ClickHouseOpenError> {
-    let path = data_dir.join("COLLECTOR");
-    let named = || -> std::io::Result<String> {
-        if path.exists() {
-            return Ok(std::fs::read_to_string(&path)?.trim().to_owned());
+    let path = data_dir.join(COLLECTOR_FILE);
+    match std::fs::read_to_string(&path) {
+        Ok(id) => Ok(id.trim().to_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let id = uuid::Uuid::new_v4().to_string();
+            name_collector(data_dir, &id)?;
+            Ok(id)
         }
-        let id = uuid::Uuid::new_v4().to_string();
+        Err(source) => Err(ClickHouseOpenError::Collector { path, source }),
+    }
+}
+
+/// Names the collector of a spool, durably.
+fn name_collector(data_dir: &Path, id: &str) -> Result<(), ClickHouseOpenError> {
+    let path = data_dir.join(COLLECTOR_FILE);
+    let named = || -> std::io::Result<()> {
         let written = path.with_extension("new");
-        std::fs::write(&written, &id)?;
+        std::fs::write(&written, id)?;
         std::fs::File::open(&written)?.sync_all()?;
         std::fs::rename(&written, &path)?;
-        std::fs::File::open(data_dir)?.sync_all()?;
-        Ok(id)
+        std::fs::File::open(data_dir)?.sync_all()
     };
     named().map_err(|source| ClickHouseOpenError::Collector { path: path.clone(), source })
 }

@@ -72,6 +72,7 @@ pub use inspect::{ColumnInspection, Inspection, LogInspection, PartContent, Part
 pub use merge::MergeOptions;
 pub use retention::RetentionOptions;
 pub use snapshot::copy_snapshot;
+pub(crate) use snapshot::snapshot_dir;
 pub(crate) use spool::{LocalView, PartKey, SpooledPart};
 pub use wal::SyncMode;
 
@@ -103,6 +104,8 @@ pub struct Options {
     pub merge: MergeOptions,
     /// How long spans are kept. Default: for ever.
     pub retention: RetentionOptions,
+    /// Whether figures are derived. Default: yes; without, [`Store::figures`] knows nothing of the spans that are sealed meanwhile.
+    pub derives_figures: bool,
     /// How figures are derived.
     pub topology: TopologyOptions,
     /// The most bytes of memory that one query may take, beside indexes in the cache; what takes more is refused. Default: 512 MiB.
@@ -128,6 +131,7 @@ impl Options {
             ingest_memory_bytes: 64 /* MiB */ * 1024 * 1024,
             merge: MergeOptions::default(),
             retention: RetentionOptions::default(),
+            derives_figures: true,
             topology: TopologyOptions::default(),
             query_memory_bytes: 512 /* MiB */ * 1024 * 1024,
             query_helpers: Self::default_query_helpers(),

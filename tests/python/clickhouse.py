@@ -7,18 +7,23 @@ Prints `ready ADDRESS`. What a server does and this does not: users, compression
 `POST /fault?kind=KIND&times=N&match=TEXT` lets the next N statements that contain TEXT fail:
 
     refuse   the connection is closed before anything is done
-    stall    nothing happens until `POST /release`
+    stall    nothing happens until `POST /release`; then as `refuse`
+    late     nothing happens until then; then the statement is done, whoever waited for it
     lose     the statement is done, and the connection closed before the answer
     error    the answer is 500, and nothing is done
+
+`POST /release` ends faults, and is answered when statements that stalled are done.
 
 `GET /statements` lists, as JSON, the statements so far with their settings.
 """
 
+import contextlib
 import json
 import re
 import sys
 import threading
 import urllib.parse
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import chdb
@@ -34,19 +39,36 @@ class Faults:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.released = threading.Event()
+        self.changed = threading.Condition(self.lock)
+        self.held = 0
+        self.is_released = True
         self.planned: list[list] = []
         self.statements: list[dict] = []
 
     def plan(self, kind: str, times: int, match: str) -> None:
         with self.lock:
-            self.released.clear()
+            self.is_released = False
             self.planned.append([kind, times, match])
 
     def release(self) -> None:
         with self.lock:
             self.planned.clear()
-            self.released.set()
+            self.is_released = True
+            self.changed.notify_all()
+            self.changed.wait_for(lambda: self.held == 0)
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """Waits for the release, which in turn waits for what is done within."""
+        with self.lock:
+            self.held += 1
+            self.changed.wait_for(lambda: self.is_released)
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.held -= 1
+                self.changed.notify_all()
 
     def next(self, statement: str, settings: dict) -> str | None:
         with self.lock:
@@ -149,9 +171,12 @@ class Handler(BaseHTTPRequestHandler):
         settings = {name: value for name, value in query.items() if name not in NOT_SETTINGS}
         parameters = {name: settings.pop(name) for name in list(settings) if name.startswith("param_")} | fields
         fault = self.faults.next(statement, settings)
-        if fault == "stall":
-            self.faults.released.wait()
-            fault = "refuse"
+        with self.faults.hold() if fault in ("stall", "late") else contextlib.nullcontext():
+            self.outcome({"stall": "refuse", "late": None}.get(fault, fault), query, settings, parameters, statement, body)
+
+    def outcome(
+        self, fault: str | None, query: dict, settings: dict, parameters: dict, statement: str, body: bytes
+    ) -> None:
         if fault == "refuse":
             self.close_connection = True
             return

@@ -4,9 +4,11 @@ use clap::{Parser, Subcommand};
 
 use step::Steps;
 
+mod bench_clickhouse;
 mod bench_ingest;
 mod bench_queries;
 mod bench_sdk;
+mod engine;
 mod files;
 mod gate;
 mod page;
@@ -50,6 +52,8 @@ enum Task {
     BenchIngest(bench_ingest::Options),
     /// Latency of queries over many stored spans, start, idle memory
     BenchQueries(bench_queries::Options),
+    /// Bytes, CPU and latency of spans in ClickHouse, in our tables and in the exporter's; several collectors over one engine
+    BenchClickhouse(bench_clickhouse::Options),
     /// What a span costs in our SDK and in others: the table of docs/benchmarks.md
     BenchSdk {
         /// Only ours, against its budget of instructions; fail where it is exceeded
@@ -71,6 +75,7 @@ fn main() -> anyhow::Result<()> {
         Task::Gate => gate::run(&mut steps),
         Task::BenchIngest(options) => bench_ingest::run(&mut steps, &options),
         Task::BenchQueries(options) => bench_queries::run(&mut steps, &options),
+        Task::BenchClickhouse(options) => bench_clickhouse::run(&mut steps, &options),
         Task::BenchSdk { gate: true } => bench_sdk::gate(&mut steps),
         Task::BenchSdk { gate: false } => bench_sdk::table(&mut steps),
     };

@@ -68,13 +68,7 @@ impl Server {
 
     /// CPU time of the process so far, user and system.
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
-        // Linux counts in ticks, of which user space sees 100 a second whatever the kernel uses (man 5 proc_pid_stat).
-        const TICK: Duration = Duration::from_millis(10);
-        let stat = self.proc("stat")?;
-        let (_, fields) = stat.rsplit_once(')').context("/proc/PID/stat has no name")?;
-        let ticks: Vec<u32> =
-            fields.split_whitespace().skip(11).take(2).map(str::parse).collect::<Result<_, _>>()?;
-        Ok(TICK * ticks.iter().sum())
+        cpu_of(self.process.id())
     }
 
     /// Waits until what follows the last request is done: sealing, merging. Returns the CPU time by then.
@@ -112,8 +106,7 @@ impl Server {
     }
 
     fn proc(&self, file: &str) -> anyhow::Result<String> {
-        let path = format!("/proc/{}/{file}", self.process.id());
-        std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))
+        proc(self.process.id(), file)
     }
 
     /// A figure of `/metrics`.
@@ -126,9 +119,7 @@ impl Server {
 
     /// A connection to its query API.
     pub(crate) fn client(&self) -> anyhow::Result<Client> {
-        let stream = TcpStream::connect(&self.http)?;
-        stream.set_nodelay(true)?;
-        Ok(Client { host: self.http.clone(), stream: BufReader::new(stream) })
+        Client::connect(&self.http)
     }
 
     /// Ends it with SIGTERM and starts it again over the same data; returns how long it took to be ready.
@@ -146,6 +137,22 @@ impl Server {
     }
 }
 
+/// CPU time of a process so far, user and system.
+pub(crate) fn cpu_of(pid: u32) -> anyhow::Result<Duration> {
+    // Linux counts in ticks, of which user space sees 100 a second whatever the kernel uses (man 5 proc_pid_stat).
+    const TICK: Duration = Duration::from_millis(10);
+    let stat = proc(pid, "stat")?;
+    let (_, fields) = stat.rsplit_once(')').context("/proc/PID/stat has no name")?;
+    let ticks: Vec<u32> =
+        fields.split_whitespace().skip(11).take(2).map(str::parse).collect::<Result<_, _>>()?;
+    Ok(TICK * ticks.iter().sum())
+}
+
+fn proc(pid: u32, file: &str) -> anyhow::Result<String> {
+    let path = format!("/proc/{pid}/{file}");
+    std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))
+}
+
 /// A connection that is kept alive from request to request.
 pub(crate) struct Client {
     host: String,
@@ -153,10 +160,27 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    pub(crate) fn connect(host: &str) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(host)?;
+        stream.set_nodelay(true)?;
+        Ok(Self { host: host.to_owned(), stream: BufReader::new(stream) })
+    }
+
     /// The status and the body of a `GET`.
     pub(crate) fn get(&mut self, path: &str) -> anyhow::Result<(u16, Vec<u8>)> {
         let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.host);
-        self.stream.get_mut().write_all(request.as_bytes())?;
+        self.send(request.as_bytes())
+    }
+
+    /// The status and the body of a `POST`.
+    pub(crate) fn post(&mut self, path: &str, body: &str) -> anyhow::Result<(u16, Vec<u8>)> {
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\r\n", self.host, body.len());
+        self.send(format!("{head}{body}").as_bytes())
+    }
+
+    fn send(&mut self, request: &[u8]) -> anyhow::Result<(u16, Vec<u8>)> {
+        self.stream.get_mut().write_all(request)?;
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             ensure!(self.stream.read_until(b'\n', &mut head)? > 0, "the server closed the connection");

@@ -109,13 +109,13 @@ pub(super) async fn abandoned(connection: &Connection, after: Duration) -> Resul
     passes(connection, condition, after.as_millis() as u64).await
 }
 
-/// Whether all batches that were noted are in passes, and all passes are done.
-pub(super) async fn are_done(connection: &Connection) -> Result<bool, QueryError> {
+/// The batches that were noted, and are in no pass that is done.
+pub(super) async fn left(connection: &Connection) -> Result<Vec<u64>, QueryError> {
     let left = connection.query(
         "SELECT Batch FROM laneway_batches WHERE Batch NOT IN (SELECT Batch FROM laneway_passes) UNION ALL \
          SELECT Batch FROM laneway_passes WHERE Pass NOT IN (SELECT Pass FROM laneway_passes_done)",
     );
-    Ok(connection.rows::<u64>(left).await?.is_empty())
+    connection.rows(left).await
 }
 
 /// Of these batches, those of passes up to this one, ordered: whether they are of this one and of none before.

@@ -6,6 +6,7 @@ use clickhouse::error::Error;
 
 use super::connection::{Connection, client};
 use super::schema::{MIGRATIONS, Migration, SchemaOptions};
+use super::ttl;
 use super::{ClickHouseOptions, ServerOptions};
 
 /// What an adopted table must have: the exporter's columns.
@@ -80,11 +81,12 @@ pub fn script(database: &str, options: &SchemaOptions) -> Result<String, Migrate
     Ok(script)
 }
 
-/// Brings the schema up to date; returns the names of the steps that were missing. It can be repeated, also by several at once.
+/// Brings the schema up to date; returns what was missing: steps by their names, and tables whose rows expired after another time than is
+/// configured. It can be repeated, also by several at once.
 ///
 /// # Errors
 /// When the server cannot be reached or refuses a statement; what was done so far stays.
-pub async fn migrate(options: &ClickHouseOptions) -> Result<Vec<&'static str>, MigrateError> {
+pub async fn migrate(options: &ClickHouseOptions) -> Result<Vec<String>, MigrateError> {
     options.schema.check()?;
     create(&options.server, &options.schema).await?;
     let connection = Connection::new(options);
@@ -106,7 +108,9 @@ pub async fn migrate(options: &ClickHouseOptions) -> Result<Vec<&'static str>, M
         done.execute().await?;
         tracing::info!(migration = migration.name, "ClickHouse's schema was changed");
     }
-    Ok(missing.iter().map(|migration| migration.name).collect())
+    let changed = ttl::apply(&connection, &options.server.database, &options.schema).await?;
+    let steps = missing.iter().map(|migration| migration.name.to_owned());
+    Ok(steps.chain(changed.iter().map(|table| format!("retention of {table}"))).collect())
 }
 
 /// Creates the database where it is missing. Whoever may not do that may still use one that is there.
@@ -131,7 +135,7 @@ fn identifier(name: &str) -> String {
     format!("`{}`", name.replace('\\', "\\\\").replace('`', "\\`"))
 }
 
-async fn run(connection: &Connection, statement: &str) -> Result<(), MigrateError> {
+pub(super) async fn run(connection: &Connection, statement: &str) -> Result<(), MigrateError> {
     connection.statement(statement).execute().await.map_err(|error| {
         let head = statement.lines().next().unwrap_or_default();
         MigrateError::Server(format!("{error} (in: {head} …)"))

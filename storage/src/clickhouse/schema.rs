@@ -5,19 +5,25 @@
 
 use std::time::Duration;
 
-/// A step of the schema. Steps are applied in the order of their numbers, and each of their statements may be repeated.
+use super::ttl;
+
+/// A step of the schema. Each of its statements may be repeated.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Migration {
+    /// By which it is noted that it was applied.
     pub(super) number: u32,
     pub(super) name: &'static str,
     template: &'static str,
 }
 
-/// All of them. What was released is never changed: a new one is added.
-pub(super) const MIGRATIONS: [Migration; 3] = [
+/// All of them, in the order in which they are applied. What was released is never changed: a new one is added. One that makes tables in
+/// another way than those before did comes before them, so that they find them made.
+pub(super) const MIGRATIONS: [Migration; 5] = [
+    Migration { number: 4, name: "tables", template: include_str!("migrations/0004_tables.sql") },
     Migration { number: 1, name: "spans", template: include_str!("migrations/0001_spans.sql") },
     Migration { number: 2, name: "operations", template: include_str!("migrations/0002_operations.sql") },
     Migration { number: 3, name: "figures", template: include_str!("migrations/0003_figures.sql") },
+    Migration { number: 5, name: "codecs", template: include_str!("migrations/0005_codecs.sql") },
 ];
 
 /// Where it is noted which of them were applied.
@@ -29,6 +35,9 @@ const LOG: &str = "CREATE TABLE IF NOT EXISTS laneway_migrations${on_cluster}
 )
 ENGINE = ${engine}ReplacingMergeTree
 ORDER BY Number";
+
+/// What the comment of a table of spans begins with that was not adopted.
+pub(super) const MADE_HERE: &str = "Made by Laneway";
 
 /// Of so many inserts per table it is remembered whether they were done.
 const REMEMBERED_INSERTS: u32 = 10_000;
@@ -107,8 +116,8 @@ impl SchemaOptions {
             let (name, after) = after.split_once('}').expect("a template closes its braces");
             out.push_str(before);
             match name.split_once(':') {
-                Some(("ttl", of)) => out.extend(ttl(of, self.spans_max_age)),
-                Some(("figures_ttl", of)) => out.extend(ttl(of, self.figures_max_age)),
+                Some(("ttl", time)) => out.extend(ttl_clause(time, self.spans_max_age)),
+                Some(("figures_ttl", time)) => out.extend(ttl_clause(time, self.figures_max_age)),
                 _ => out.push_str(match name {
                     "local" if is_cluster => "_local",
                     "engine" if is_cluster => "Replicated",
@@ -116,6 +125,7 @@ impl SchemaOptions {
                     "cluster" => self.cluster.as_deref().unwrap_or_default(),
                     "deduplication" => &deduplication,
                     "policy" => &policy,
+                    "made_here" => MADE_HERE,
                     _ => "",
                 }),
             }
@@ -126,8 +136,8 @@ impl SchemaOptions {
     }
 }
 
-fn ttl(of: &str, max_age: Option<Duration>) -> Option<String> {
-    Some(format!("TTL {of} + toIntervalSecond({})", max_age?.as_secs()))
+fn ttl_clause(time: &str, max_age: Option<Duration>) -> Option<String> {
+    Some(format!("TTL {}", ttl::ttl(time, max_age?.as_secs())))
 }
 
 impl Migration {

@@ -5,15 +5,19 @@ use std::sync::atomic::AtomicU32;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::select;
 use tempfile::TempDir;
 
 use super::*;
-use crate::model::Span;
+use crate::model::{Span, UNKNOWN_SERVICE};
 use crate::testing::suite::{assert_alike, distinct, request};
 use crate::testing::{ClickHouseFront, Fault, MemoryStore, arbitrary, span};
 
+mod deletion;
 mod figures;
+mod schema;
 mod strings;
+mod transfer;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -75,6 +79,8 @@ enum Step {
     /// ClickHouse has everything.
     Drain,
     Reopen,
+    DeleteTrace(u128),
+    DeleteService(&'static str),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -83,7 +89,16 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Resend),
         2 => Just(Step::Drain),
         1 => Just(Step::Reopen),
+        1 => (1..6u128).prop_map(Step::DeleteTrace),
+        1 => select(&["cart", "order", "nobody", UNKNOWN_SERVICE][..]).prop_map(Step::DeleteService),
     ]
+}
+
+async fn delete(store: &ClickHouseStore, oracle: &MemoryStore, what: Deletion) {
+    let known = oracle.delete(what.clone()).await.unwrap();
+    // Spans that were sent more than once may be stored more than once.
+    let deleted = store.delete(what.clone()).await.unwrap();
+    assert!(deleted >= known && (known > 0 || deleted == 0), "{what:?}: {deleted} {known}");
 }
 
 proptest! {
@@ -100,6 +115,7 @@ proptest! {
         runtime.block_on(async {
             let oracle = MemoryStore::new();
             let mut store = place.open().await;
+            assert_ready(&store).await;
             let (mut last, mut sent) = (Vec::new(), 0);
             for step in steps {
                 match step {
@@ -116,12 +132,18 @@ proptest! {
                         drop(store);
                         store = place.open().await;
                     }
+                    Step::DeleteTrace(id) => {
+                        let id = TraceId::from_bytes(id.to_be_bytes()).unwrap();
+                        delete(&store, &oracle, Deletion::Trace(id)).await;
+                    }
+                    Step::DeleteService(name) => {
+                        delete(&store, &oracle, Deletion::Service(name.to_owned())).await;
+                    }
                 }
             }
             let start_unix_ns = crate::testing::EPOCH_UNIX_NS + from;
             let range = TimeRange { start_unix_ns, end_unix_ns: start_unix_ns + length };
             // As it happens to be spread, and all of it in ClickHouse.
-            assert_ready(&store).await;
             assert_alike(&*store, &oracle, &filters, range).await;
             assert!(store.drained(PATIENCE).await);
             assert_alike(&*store, &oracle, &filters, range).await;
@@ -132,9 +154,7 @@ proptest! {
 
 /// Waits until there is a schema.
 async fn assert_ready(store: &ClickHouseStore) {
-    while store.service_names().await.is_err() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    store.shipped.clone().wait_for(|shipped| shipped.is_ready).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,6 +183,45 @@ async fn whatever_goes_wrong_with_an_insert_nothing_is_lost_or_doubled() {
     store.close().await;
 }
 
+/// The server has the insert and says nothing. When it does it after all, the repetition was done long before.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_insert_that_has_no_answer_for_too_long_is_repeated_and_stored_once() {
+    let data = TempDir::new().unwrap();
+    // Not shared: inserts of other tests would take the faults.
+    let Some(front) = ClickHouseFront::start(data.path(), 0) else { return };
+    let front: &'static ClickHouseFront = Box::leak(Box::new(front));
+    let place = Place { front, database: "stalls".to_owned(), dir: TempDir::new().unwrap() };
+    let options = ClickHouseOptions { insert_timeout: Duration::from_secs(1), ..place.options() };
+    let store = ClickHouseStore::open(options).await.unwrap();
+    assert_ready(&store).await;
+    let mut sent = 0;
+    for (fault, table) in [Fault::Stall, Fault::Late]
+        .into_iter()
+        .flat_map(|fault| [(fault, "otel_traces"), (fault, "laneway_batches")])
+    {
+        let failures = store.shipped.borrow().failures;
+        front.fail(fault, 1, &format!("INSERT INTO `{table}`"));
+        let spans: Vec<Span> =
+            (1..=50u64).map(|i| span("x").trace(u128::from(sent + i)).id(sent + i).build()).collect();
+        sent += 50;
+        store.append(request(&spans)).await.unwrap();
+        assert!(store.drained(PATIENCE).await, "{fault:?} {table}");
+        assert!(store.shipped.borrow().failures > failures, "{fault:?} {table}: it was given up once");
+        front.release();
+        assert!(store.derived(PATIENCE).await);
+        for (count, table) in [
+            ("count()", "otel_traces"),
+            ("uniqExact(TraceId)", "otel_traces_trace_id_ts"),
+            ("sum(Spans)", "laneway_batches"),
+            ("sum(Spans)", "laneway_red"),
+        ] {
+            let stored = place.run(&format!("SELECT {count} FROM $db.{table}"));
+            assert_eq!(stored, sent.to_string(), "{table} after {fault:?}");
+        }
+    }
+    store.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_spool_refuses_until_clickhouse_is_back() {
     let data = TempDir::new().unwrap();
@@ -177,13 +236,15 @@ async fn a_full_spool_refuses_until_clickhouse_is_back() {
         bytes
     };
     front.fail(Fault::Refuse, 1_000_000, "INSERT INTO `otel_traces`");
-    let options = ClickHouseOptions { spool_max_bytes: empty, ..place.options() };
+    // Without any span it may take a little more another time.
+    let options = ClickHouseOptions { spool_max_bytes: empty + 64 * 1024, ..place.options() };
     let store = ClickHouseStore::open(options).await.unwrap();
     let mut sent = 0u64;
     let refused = loop {
-        let one = span("x").trace(u128::from(sent) + 1).id(sent + 1).build();
-        match store.append(request(&[one])).await {
-            Ok(_) => sent += 1,
+        let spans: Vec<Span> =
+            (1..=50u64).map(|i| span("x").trace(u128::from(sent + i)).id(sent + i).build()).collect();
+        match store.append(request(&spans)).await {
+            Ok(_) => sent += 50,
             Err(refused) if matches!(store.health(), Health::NotReady(_)) => break refused,
             // A part takes less than it did in memory, so there is room once more.
             Err(_) => {}
@@ -191,34 +252,14 @@ async fn a_full_spool_refuses_until_clickhouse_is_back() {
     };
     assert!(matches!(refused, AppendError::Overloaded { .. }), "{refused:?}");
     assert!(sent > 0);
+    let spool = Arc::clone(&store.spool);
+    tokio::task::spawn_blocking(move || spool.seal_all()).await.unwrap().unwrap();
+    let parts: Vec<_> =
+        std::fs::read_dir(place.dir.path().join("parts")).unwrap().map(Result::unwrap).collect();
+    let has_figures = parts.iter().any(|part| part.path().join("figures.bin").exists());
+    assert!(!parts.is_empty() && !has_figures, "figures that nobody reads are not derived");
     front.release();
     assert!(store.drained(PATIENCE).await);
     assert_eq!(place.run("SELECT count() FROM $db.otel_traces"), sent.to_string());
     store.close().await;
-}
-
-#[test]
-fn the_schema_of_a_cluster_is_understood_by_the_engine() {
-    let Some(place) = Place::new() else { return };
-    let options = SchemaOptions {
-        cluster: Some("{cluster}".to_owned()),
-        storage_policy: Some("hot_cold".to_owned()),
-        spans_max_age: Some(Duration::from_secs(86_400)),
-        figures_max_age: Some(Duration::from_secs(86_400)),
-    };
-    let mut statements = 0;
-    for migration in schema::MIGRATIONS {
-        for statement in migration.statements(&options) {
-            assert!(!statement.contains("${"), "{statement}");
-            place.run(&format!("EXPLAIN AST {statement}"));
-            statements += 1;
-        }
-    }
-    assert!(statements > 10);
-}
-
-#[test]
-fn names_that_would_end_a_literal_are_refused() {
-    let options = SchemaOptions { cluster: Some("a' x".to_owned()), ..SchemaOptions::default() };
-    assert!(script("laneway", &options).is_err());
 }

@@ -10,6 +10,8 @@ use super::part::sync_dir;
 /// What `FORMAT` holds. Another number stands there when an older Laneway could not read the directory any more.
 pub(super) const FORMAT: &str = "laneway data directory, format 1\n";
 pub(super) const FORMAT_FILE: &str = "FORMAT";
+/// The folder of snapshots, which are data directories themselves.
+pub(super) const SNAPSHOTS: &str = "snapshots";
 
 /// An open data directory, locked for this process as long as this lives.
 #[derive(Debug)]
@@ -44,7 +46,7 @@ impl Layout {
             tmp: data_dir.join("tmp"),
             figures: data_dir.join("figures"),
             quarantine: data_dir.join("quarantine"),
-            snapshots: data_dir.join("snapshots"),
+            snapshots: data_dir.join(SNAPSHOTS),
             _lock: lock,
         };
         if layout.tmp.exists() {

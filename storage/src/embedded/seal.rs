@@ -53,7 +53,7 @@ fn seal(shared: &Shared, segment: &LiveSegment) -> Result<(), QueryError> {
         (None, None)
     } else {
         let (part, derived) = write_part(shared, segment, id)?;
-        (Some(Arc::new(part)), Some(derived))
+        (Some(Arc::new(part)), derived)
     };
     shared.derivation.commit(shared, derived, |view| {
         view.live.retain(|live| live.number != segment.number);
@@ -89,12 +89,17 @@ fn write_part(
     shared: &Shared,
     segment: &LiveSegment,
     id: PartId,
-) -> Result<(Part, figures::Derived), QueryError> {
+) -> Result<(Part, Option<figures::Derived>), QueryError> {
     let unfinished = Unfinished::create(shared, id)?;
     let spans = segment.spans.read();
     let order = part::order(spans.columns());
-    let derived = shared.derivation.derive(shared, spans.columns(), &order)?;
-    derived.write(&shared.disk, &unfinished.0)?;
+    let derived = match shared.options.derives_figures {
+        true => Some(shared.derivation.derive(shared, spans.columns(), &order)?),
+        false => None,
+    };
+    if let Some(derived) = &derived {
+        derived.write(&shared.disk, &unfinished.0)?;
+    }
     part::write(&shared.disk, spans.columns(), &order, &unfinished.0)?;
     Ok((unfinished.commit(shared, id)?, derived))
 }

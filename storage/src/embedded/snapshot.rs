@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::layout::{FORMAT, FORMAT_FILE};
+use super::layout::{FORMAT, FORMAT_FILE, SNAPSHOTS};
 use super::part::{self, sync_dir};
 use super::shared::Shared;
 use super::{quarantine, seal};
@@ -68,6 +68,11 @@ pub(super) fn delete(shared: &Shared, name: &str) -> Result<bool, AdminError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Where a snapshot of a data directory is, if there is one of this name.
+pub(crate) fn snapshot_dir(data_dir: &Path, name: &str) -> PathBuf {
+    data_dir.join(SNAPSHOTS).join(name)
 }
 
 /// The names of all snapshots, in order.

@@ -10,12 +10,14 @@ use super::EmbeddedStore;
 use super::columns::SpanReader;
 use super::part::{self, META_FILE, PartId, Projection, SharedPart};
 use super::replace;
+use super::seal;
 use super::search::{self, Work};
 use super::shared::Shared;
 use super::view::Snapshot;
 use crate::QueryError;
 use crate::model::Span;
 use crate::query::{TraceCursor, TraceQuery};
+use crate::store::AdminError;
 
 /// All that is here at one instant. It stays readable for as long as this lives, whatever is removed meanwhile.
 #[derive(Clone)]
@@ -55,6 +57,14 @@ impl EmbeddedStore {
         if let Some(newest) = filled.map(|segment| segment.number).max() {
             self.shared.maintenance.ask_to_seal(newest);
         }
+    }
+
+    /// Has all that is in memory sealed, and waits for it. This blocks.
+    ///
+    /// # Errors
+    /// When that takes too long, because there is no space for example.
+    pub(crate) fn seal_all(&self) -> Result<(), AdminError> {
+        seal::seal_open(&self.shared)
     }
 
     /// Whether there is a span in memory that is in no part.
@@ -157,6 +167,16 @@ impl SpooledPart {
     /// Names it among the parts that are there now.
     pub(crate) fn key(&self) -> PartKey {
         PartKey(self.0.id())
+    }
+
+    /// How many spans it has.
+    pub(crate) fn spans(&self) -> u64 {
+        self.0.rows() as u64
+    }
+
+    /// The number of the last segment that it is made of; later ones have higher numbers.
+    pub(crate) fn last_segment(&self) -> u64 {
+        self.0.id().last_segment
     }
 
     /// Calls `visit` with each of its spans, in its order. This blocks.

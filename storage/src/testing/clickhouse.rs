@@ -10,8 +10,10 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 pub enum Fault {
     /// The connection is closed before anything is done.
     Refuse,
-    /// Nothing happens until [`ClickHouseFront::release`].
+    /// Nothing happens until [`ClickHouseFront::release`], and the connection is closed then.
     Stall,
+    /// Nothing happens until then; then the statement is done, although nobody may wait for it any more.
+    Late,
     /// The statement is done, and the connection closed before the answer.
     Lose,
     /// The answer is 500, and nothing is done.
@@ -78,13 +80,14 @@ impl ClickHouseFront {
         let kind = match fault {
             Fault::Refuse => "refuse",
             Fault::Stall => "stall",
+            Fault::Late => "late",
             Fault::Lose => "lose",
             Fault::Error => "error",
         };
         self.post(&format!("/fault?kind={kind}&times={times}&match={}", text.replace(' ', "%20")), "");
     }
 
-    /// Ends all faults.
+    /// Ends all faults, and waits until statements that stalled are done.
     pub fn release(&self) {
         self.post("/release", "");
     }
