@@ -67,7 +67,7 @@ use traces::TraceFilter;
 
 /// Version of the part format that this code writes and reads.
 const FORMAT: u32 = 3;
-/// The oldest format that is read. Format 2 differs in how timestamps are encoded, which the page index tells.
+/// The oldest format that is read. In format 2 timestamps are always delta-encoded.
 const OLDEST_FORMAT: u32 = 2;
 
 pub(super) const SPANS_FILE: &str = "spans.parquet";

@@ -245,7 +245,6 @@ impl Reader<'_> {
         if self.column(column)?.encoding != PageEncoding::Delta {
             return Ok(self.split(column)?.into_iter().map(u64::from_le_bytes).collect());
         }
-        // A part of format 2.
         let mut starts = Vec::with_capacity(self.rows.len());
         self.dense(self.column(column)?, |bytes, piece| {
             let mut place = 0;

@@ -9,7 +9,7 @@ use parquet::schema::types::ColumnDescPtr;
 
 use super::super::super::columns::{Blobs, Coded, Columns, Strings};
 use super::super::chunk::Chunk;
-use super::super::encoding::{byte_array, hybrid, split};
+use super::super::encoding::{byte_array, delta, hybrid, split};
 use super::super::field::Field;
 use super::super::file::Compressors;
 use super::super::links;
@@ -121,8 +121,7 @@ impl<'a> GroupWriter<'a> {
                 }
                 Ok(chunk)
             }
-            // The high bytes are those of the span before, and the low ones are random: differences would be as long.
-            Field::Timestamp => self.split(descriptor, |row| columns.start_unix_ns[row].to_le_bytes()),
+            Field::Timestamp => self.timestamps(descriptor),
             Field::Duration => self.split(descriptor, |row| columns.duration_ns[row].to_le_bytes()),
             Field::SpanName => self.coded(descriptor, &columns.name),
             Field::StatusMessage => self.coded(descriptor, &columns.status_message),
@@ -190,6 +189,24 @@ impl<'a> GroupWriter<'a> {
         encode: impl FnMut(&[u32], &mut Vec<u8>),
     ) -> Result<Chunk<'c>, ParquetError> {
         dense(self.order, chunk, encode)
+    }
+
+    /// From one trace to the next it is as far as all spans of the row group are apart. Where that is long, the bytes that spans of a trace
+    /// share take less than differences do; where it is not, or spans start at regular intervals, differences do.
+    fn timestamps(&mut self, descriptor: &ColumnDescPtr) -> Result<Chunk<'_>, ParquetError> {
+        let starts = &self.columns.start_unix_ns;
+        let of_rows = |rows: &[u32]| rows.iter().map(|&row| starts[row as usize] as i64).collect::<Vec<_>>();
+        let first = of_rows(&self.order[..self.order.len().min(PAGE_ROWS)]);
+        let (mut as_split, mut as_delta) = (Vec::new(), Vec::new());
+        split::encode(&mut as_split, &first.iter().map(|start| start.to_le_bytes()).collect::<Vec<_>>());
+        delta::encode(&mut as_delta, &first);
+        let mut len = |bytes: &[u8]| self.compressors.fast.compress(bytes).map(|bytes| bytes.len());
+        if len(&as_split)? <= len(&as_delta)? {
+            return self.split(descriptor, |row| starts[row].to_le_bytes());
+        }
+        let order = self.order;
+        let chunk = self.chunk(descriptor, PageEncoding::Delta, PAGE_ROWS);
+        dense(order, chunk, |rows, out| delta::encode(out, &of_rows(rows)))
     }
 
     fn split(
