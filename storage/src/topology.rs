@@ -5,6 +5,9 @@
 //! is taken back where it has changed ([`Contribution`]). So any split, order, repetition or restart gives the figures of a batch over all
 //! spans at once, which is what the reference store computes.
 //!
+//! Most traces are built as others were. Contributions of a trace depend on its *shape* alone, that is on the roles of its spans and on which is
+//! whose parent; so the keys that all of it counts under are looked up once, as a *plan* of that shape, and only times are new.
+//!
 //! | term | meaning |
 //! | --- | --- |
 //! | [`Role`] | all that the figures of a span need of it but its ids and times; few spans have one of their own |

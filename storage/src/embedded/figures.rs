@@ -152,7 +152,7 @@ impl Derivation {
 impl Derived {
     /// Writes the figures into the directory of a part, and syncs the file.
     pub(super) fn write(&self, disk: &Disk, dir: &Path) -> std::io::Result<()> {
-        file::write(disk, dir, &self.totals)
+        file::write(disk, dir, &self.totals, file::FAST_ZSTD_LEVEL)
     }
 }
 
@@ -160,7 +160,7 @@ impl State {
     /// For benchmarks: derives the figures of a segment, encodes them, and remembers its traces; returns the bytes.
     pub(super) fn seal(&mut self, columns: &Columns, order: &[u32]) -> std::io::Result<usize> {
         let derived = self.derive(columns, order);
-        let sections = file::sections(&derived.totals)?;
+        let sections = file::sections(&derived.totals, file::FAST_ZSTD_LEVEL)?;
         self.remember(&TopologyOptions::default(), derived.traces);
         Ok(sections.iter().map(|section| section.compressed.len()).sum())
     }
@@ -298,6 +298,6 @@ pub(super) fn merge(
     let mut totals = addition.totals();
     change(&mut totals);
     totals.prune();
-    file::write(disk, dir, &totals)?;
+    file::write(disk, dir, &totals, file::ZSTD_LEVEL)?;
     Ok(())
 }

@@ -90,6 +90,8 @@ struct Interner<'a> {
     trace_states: Vec<TraceState>,
     known_trace_states: Map<TraceState, u32>,
     trace_state_numbers: Map<u64, u32>,
+    // The number of the empty text among tracestates, so that it need not be fetched; most are empty.
+    no_trace_state: Option<u32>,
     // By row: whether it names a lane itself; where it names another lane than the baseline, it does.
     names_lane: Vec<bool>,
     // By row: what tells its attributes about the other side apart from those of other rows; 0 where there are none.
@@ -123,6 +125,11 @@ impl<'a> Interner<'a> {
             trace_states: vec![TraceState::default()],
             known_trace_states: [(TraceState::default(), 0)].into_iter().collect(),
             trace_state_numbers: Map::default(),
+            no_trace_state: columns
+                .trace_state
+                .values
+                .ids()
+                .find(|&id| columns.trace_state.values.get(id).is_empty()),
             names_lane: vec![false; rows],
             peer_prints: vec![0; rows],
             peers: Map::default(),
@@ -244,6 +251,9 @@ impl<'a> Interner<'a> {
     /// The number of what a row's tracestate says, and whether it tells its caller. Most say nothing.
     fn trace_state(&mut self, row: usize) -> (u32, bool) {
         let columns = self.columns;
+        if columns.trace_state.ids.get(row).copied() == self.no_trace_state {
+            return (0, false);
+        }
         let text = columns.trace_state.get(row);
         if text.is_empty() {
             return (0, false);

@@ -33,7 +33,9 @@ const HEADER_LEN: usize = 8 + 2 * 8 + SECTIONS * 12 + 4;
 /// A coarser resolution is written where it has so many times fewer sums than what is written of the finer ones; else it is made of those
 /// when somebody asks. Of a few seconds or minutes it would say the same once more.
 const MIN_SHRINKAGE: usize = 2;
-const ZSTD_LEVEL: i32 = 3;
+/// Of a sealed segment's, which are soon merged.
+pub(super) const FAST_ZSTD_LEVEL: i32 = 1;
+pub(super) const ZSTD_LEVEL: i32 = 3;
 /// A section that claims to be larger when decompressed is damaged.
 const MAX_DECOMPRESSED: usize = 1 << 30;
 
@@ -106,7 +108,11 @@ pub(super) struct EncodedSection {
 }
 
 /// The sections of figures of the finest resolution.
-pub(super) fn sections(finest: &Totals) -> io::Result<Vec<EncodedSection>> {
+pub(super) fn sections(finest: &Totals, zstd_level: i32) -> io::Result<Vec<EncodedSection>> {
+    let section = |bytes: &[u8]| -> io::Result<_> {
+        let compressed = zstd::bulk::compress(bytes, zstd_level)?;
+        Ok(EncodedSection { compressed, decompressed_len: bytes.len() })
+    };
     let written = encode::WrittenKeys::of(finest);
     let mut sections = vec![section(&encode::encode_keys(finest, &written))?];
     sections.push(section(&encode::encode_rows(finest, &written))?);
@@ -124,18 +130,14 @@ pub(super) fn sections(finest: &Totals) -> io::Result<Vec<EncodedSection>> {
     Ok(sections)
 }
 
-fn section(bytes: &[u8]) -> io::Result<EncodedSection> {
-    Ok(EncodedSection { compressed: zstd::bulk::compress(bytes, ZSTD_LEVEL)?, decompressed_len: bytes.len() })
-}
-
 /// Writes figures of the finest resolution into the directory of a part, and syncs the file.
-pub(super) fn write(disk: &Disk, dir: &Path, finest: &Totals) -> io::Result<()> {
+pub(super) fn write(disk: &Disk, dir: &Path, finest: &Totals, zstd_level: i32) -> io::Result<()> {
     let mut header = MAGIC.to_vec();
     // Buckets of coarser resolutions begin earlier.
     let first_s = finest.times_s().min().map_or(u64::MAX, |time_s| Resolution::Hour.floor_s(time_s));
     header.extend(first_s.to_le_bytes());
     header.extend(finest.times_s().max().unwrap_or(0).to_le_bytes());
-    let sections = sections(finest)?;
+    let sections = sections(finest, zstd_level)?;
     for EncodedSection { compressed, decompressed_len } in &sections {
         header.extend((compressed.len() as u32).to_le_bytes());
         header.extend((*decompressed_len as u32).to_le_bytes());

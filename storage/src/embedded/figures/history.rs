@@ -71,7 +71,7 @@ pub(in super::super) fn forget_service(shared: &Shared, name: &str) -> Result<()
         let dir = shared.layout.tmp.join("figures");
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir(&dir)?;
-        super::file::write(&shared.disk, &dir, &totals)?;
+        super::file::write(&shared.disk, &dir, &totals, super::file::ZSTD_LEVEL)?;
         shared.disk.rename(&dir.join(super::FIGURES_FILE), &old.path)?;
         shared.disk.sync_dir(&shared.layout.figures)?;
         let new =
