@@ -9,13 +9,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use laneway_storage::{Health, Store};
+use laneway_ui_api::QueryStats;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::Admission;
 use crate::config::{Admin, Config};
 use crate::listener::{self, BindError, Listener};
-use crate::metrics::Metrics;
+use crate::metrics::{self, Metrics};
 use crate::receiver;
 use crate::span_metrics::SpanMetrics;
 use crate::workers::Workers;
@@ -121,8 +122,9 @@ impl Collector {
         }
         let encode = {
             let metrics = Arc::clone(&metrics);
-            move || {
+            move |queries: &QueryStats| {
                 let mut text = metrics.render();
+                text += &metrics::queries::render(queries);
                 text.extend(span_metrics.iter().map(SpanMetrics::render));
                 text
             }
@@ -175,7 +177,7 @@ impl std::fmt::Debug for Collector {
 fn query_api(
     store: Arc<dyn Store>,
     admin: &Admin,
-    metrics: impl Fn() -> String + Send + Sync + 'static,
+    metrics: impl Fn(&QueryStats) -> String + Send + Sync + 'static,
     workers: &Workers,
 ) -> Router {
     let workers = workers.clone();

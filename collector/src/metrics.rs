@@ -17,6 +17,8 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::admission::Admission;
 
+pub(crate) mod queries;
+
 /// How a request came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 #[allow(non_camel_case_types, reason = "the names are the label values")]
@@ -177,10 +179,7 @@ impl Metrics {
     /// All metrics in Prometheus's text format, version 0.0.4.
     #[must_use]
     pub fn render(&self) -> String {
-        let mut open_metrics = String::new();
-        // Writing to a string cannot fail.
-        let _ = prometheus_client::encoding::text::encode(&mut open_metrics, &self.registry.lock());
-        prometheus_text(&open_metrics)
+        encoded(&self.registry.lock())
     }
 
     /// Counts a finished request.
@@ -211,6 +210,13 @@ impl Metrics {
     pub(crate) fn connections(&self, listener: &'static str) -> Gauge {
         self.connections.get_or_create(&ListenerLabels { listener }).clone()
     }
+}
+
+fn encoded(registry: &Registry) -> String {
+    let mut open_metrics = String::new();
+    // Writing to a string cannot fail.
+    let _ = prometheus_client::encoding::text::encode(&mut open_metrics, registry);
+    prometheus_text(&open_metrics)
 }
 
 /// Turns the OpenMetrics text of the library into Prometheus's own format, which wants the `_total` of a counter in its
@@ -331,6 +337,12 @@ impl Collector for AtScrape {
                 "Parts that retention removed",
                 Some(Unit::Bytes),
                 stats.maintenance.expired_bytes,
+            ),
+            (
+                "store_early_expired_spans",
+                "Spans that retention removed before their age, for want of space",
+                None,
+                stats.maintenance.early_expired_spans,
             ),
             (
                 "store_deleted_spans",

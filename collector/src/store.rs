@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use std::path::PathBuf;
 
-use laneway_storage::Store;
 use laneway_storage::clickhouse::{
     ClickHouseOpenError, ClickHouseOptions, ClickHouseStore, SchemaOptions, ServerOptions,
 };
-use laneway_storage::embedded::{
-    EmbeddedStore, MergeOptions, OpenError, Options, RetentionOptions, SyncMode, TopologyOptions,
-};
+use laneway_storage::embedded::{EmbeddedStore, MergeOptions, OpenError, Options, SyncMode, TopologyOptions};
 use laneway_storage::topology::AdmissionLimits;
+use laneway_storage::{RetentionOptions, Store};
 
 use crate::config::{Config, WalSync};
 

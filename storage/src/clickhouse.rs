@@ -20,13 +20,14 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::embedded::{EmbeddedStore, MergeOptions, OpenError, Options, RetentionOptions};
+use crate::embedded::{EmbeddedStore, MergeOptions, OpenError, Options};
 use crate::model::Trace;
 use crate::query::{TimeRange, TracePage, TraceQuery};
 use crate::store::{
     Accepted, AdminError, AppendError, Deletion, Health, IngestRequest, QueryError, Store, StoreStats,
 };
 use crate::topology::{Figures, FiguresQuery};
+use crate::{Retention, RetentionOptions};
 
 mod attributes;
 mod batches;
@@ -299,6 +300,14 @@ impl Store for ClickHouseStore {
         let mut stats = self.spool.stats();
         stats.maintenance.deleted_spans += self.deleted_spans.load(Ordering::Relaxed);
         stats
+    }
+
+    /// The ages after which ClickHouse removes rows. What room it has is its own affair.
+    fn retention(&self) -> Retention {
+        let SchemaOptions { spans_max_age, figures_max_age, .. } = self.options.schema;
+        let options =
+            RetentionOptions { max_age: spans_max_age, figures_max_age, ..RetentionOptions::default() };
+        Retention { options, ..Retention::default() }
     }
 
     async fn close(&self) {

@@ -30,6 +30,7 @@ use crate::store::{
     Accepted, AdminError, AppendError, Deletion, Health, IngestRequest, QueryError, Store, StoreStats,
 };
 use crate::topology::{Figures, FiguresQuery};
+use crate::{Retention, RetentionOptions};
 
 mod columns;
 mod delete;
@@ -70,7 +71,6 @@ pub use error::OpenError;
 pub use figures::TopologyOptions;
 pub use inspect::{ColumnInspection, Inspection, LogInspection, PartContent, PartInspection, inspect};
 pub use merge::MergeOptions;
-pub use retention::RetentionOptions;
 pub use snapshot::copy_snapshot;
 pub(crate) use snapshot::snapshot_dir;
 pub(crate) use spool::{LocalView, PartKey, SpooledPart};
@@ -266,6 +266,10 @@ impl Store for EmbeddedStore {
 
     fn stats(&self) -> StoreStats {
         self.shared.stats()
+    }
+
+    fn retention(&self) -> Retention {
+        retention::retention(&self.shared)
     }
 
     async fn close(&self) {

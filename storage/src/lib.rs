@@ -14,12 +14,14 @@ mod compression;
 pub mod embedded;
 pub mod model;
 pub mod query;
+mod retention;
 mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod topology;
 
 pub use compression::InflateError;
+pub use retention::{Retention, RetentionOptions, Space};
 pub use store::{
     Accepted, AdminError, AppendError, Compression, Deletion, Health, IngestRequest, MaintenanceStats,
     QueryError, Store, StoreStats,

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use laneway_proto::TraceId;
 
+use crate::Retention;
 use crate::model::Trace;
 use crate::query::{TimeRange, TracePage, TraceQuery};
 use crate::topology::{Figures, FiguresQuery};
@@ -181,6 +182,8 @@ pub struct MaintenanceStats {
     pub expired_spans: u64,
     /// Their bytes.
     pub expired_bytes: u64,
+    /// Those of their spans that were not yet too old: they went for want of space.
+    pub early_expired_spans: u64,
     /// Spans that were deleted on request.
     pub deleted_spans: u64,
     /// Parts that were found damaged.
@@ -241,6 +244,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Its figures.
     fn stats(&self) -> StoreStats;
+
+    /// How long it keeps spans, and what it keeps at present. May ask the file system. Default: everything, for ever.
+    fn retention(&self) -> Retention {
+        Retention::default()
+    }
 
     /// Stops accepting, makes what is under way durable, and releases the data. Later calls fail.
     async fn close(&self);

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use laneway_storage::{Health, Store};
-use tokio::sync::Semaphore;
 
 use crate::error::ApiError;
+use crate::queries::{Queries, QueryStats};
 
 /// Everything that the query API needs, given by whoever mounts it. There are no globals.
 ///
@@ -15,17 +15,17 @@ use crate::error::ApiError;
 /// # fn mount(store: std::sync::Arc<dyn laneway_storage::Store>) -> axum::Router {
 /// let api = laneway_ui_api::Api::new(store)
 ///     .with_workers(|| Err("the compactor died".to_owned()))
-///     .with_metrics(|| "laneway_up 1\n".to_owned());
+///     .with_metrics(|queries| format!("laneway_queries_running {}\n", queries.running));
 /// laneway_ui_api::router(api)
 /// # }
 /// ```
 pub struct Api {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) limits: Limits,
-    pub(crate) query_slots: Semaphore,
+    pub(crate) queries: Queries,
     rights: Rights,
     workers: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
-    metrics: Box<dyn Fn() -> String + Send + Sync>,
+    metrics: Box<dyn Fn(&QueryStats) -> String + Send + Sync>,
     clock: Box<dyn Fn() -> u64 + Send + Sync>,
 }
 
@@ -62,7 +62,7 @@ pub struct Limits {
     pub timeout: Duration,
     /// How long a request that changes something is waited for; past it 504, and it is done all the same. Default: 5 min.
     pub admin_timeout: Duration,
-    /// How many queries are answered at the same time; others wait, and health and metrics never do. Default: 16.
+    /// How many queries are answered at the same time; others wait, and health, status and metrics never do. Default: 16.
     ///
     /// Together with `spans_per_search` it bounds the memory that answers take.
     pub concurrent_queries: usize,
@@ -98,10 +98,10 @@ impl Api {
         Self {
             store,
             limits,
-            query_slots: Semaphore::new(limits.concurrent_queries),
+            queries: Queries::new(limits.concurrent_queries),
             rights: Rights::default(),
             workers: Box::new(|| Ok(())),
-            metrics: Box::new(String::new),
+            metrics: Box::new(|_| String::new()),
             clock: Box::new(system_clock),
         }
     }
@@ -109,7 +109,7 @@ impl Api {
     /// What a request may cost.
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
-        self.query_slots = Semaphore::new(limits.concurrent_queries.clamp(1, Semaphore::MAX_PERMITS));
+        self.queries = Queries::new(limits.concurrent_queries);
         self
     }
 
@@ -125,8 +125,8 @@ impl Api {
         self
     }
 
-    /// Asked on each `GET /metrics`: all metrics of the process in Prometheus's text format 0.0.4.
-    pub fn with_metrics(mut self, encode: impl Fn() -> String + Send + Sync + 'static) -> Self {
+    /// Asked on each `GET /metrics`, with the figures of queries: all metrics of the process in Prometheus's text format 0.0.4.
+    pub fn with_metrics(mut self, encode: impl Fn(&QueryStats) -> String + Send + Sync + 'static) -> Self {
         self.metrics = Box::new(encode);
         self
     }
@@ -156,7 +156,11 @@ impl Api {
     }
 
     pub(crate) fn metrics(&self) -> String {
-        (self.metrics)()
+        (self.metrics)(&self.query_stats())
+    }
+
+    pub(crate) fn query_stats(&self) -> QueryStats {
+        self.queries.stats(self.now_unix_ns())
     }
 
     pub(crate) fn now_unix_ns(&self) -> u64 {

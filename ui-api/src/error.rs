@@ -1,14 +1,15 @@
 //! Errors of the native API: one type, mapped to a status, a code and the envelope in this place only.
 
-use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use laneway_proto::{Lane, TraceId};
 use laneway_storage::{AdminError, QueryError};
 use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
 
 use crate::api::Right;
+use crate::queries::QueryOutcome;
 
 /// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +88,16 @@ impl ApiError {
             Self::Store(_) | Self::Admin(AdminError::Data(_)) | Self::Internal => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
+        }
+    }
+
+    /// What it means for a query.
+    pub(crate) fn outcome(&self) -> QueryOutcome {
+        match self {
+            Self::TooMany { .. } | Self::TooManySpans { .. } | Self::Store(QueryError::TooLarge { .. }) => {
+                QueryOutcome::TooLarge
+            }
+            _ => QueryOutcome::of_status(self.status()),
         }
     }
 
@@ -206,8 +217,8 @@ struct ErrorDetail {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (message, hint) = (self.public_message(), self.hint());
-        (self.status(), Json(ErrorBody { error: ErrorDetail { code: self.code(), message, hint } }))
-            .into_response()
+        let body = ErrorBody { error: ErrorDetail { code: self.code(), message, hint } };
+        (self.status(), Extension(self.outcome()), Json(body)).into_response()
     }
 }
 

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::api::Api;
 use crate::error::ApiError;
+use crate::queries::QueryOutcome;
 use crate::{jaeger, page};
 
 #[cfg(test)]
@@ -53,10 +54,15 @@ pub(crate) async fn method_not_allowed(uri: Uri) -> Response {
 /// The layer around all routes.
 pub(crate) async fn guard(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     let uri = request.uri().clone();
-    let mut response = match answer(&api, request, next).await {
+    let is_query = is_query(uri.path());
+    let query = (is_query && request.method().is_safe()).then(|| api.queries.arrived());
+    let mut response = match answer(&api, request, next, is_query).await {
         Ok(response) => response,
         Err(error) => Dialect::of(&uri).response(error),
     };
+    if let Some(query) = query {
+        query.ended(QueryOutcome::of(&response), api.now_unix_ns());
+    }
     for (name, value) in SECURITY_HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
@@ -71,7 +77,12 @@ const SECURITY_HEADERS: [(HeaderName, &str); 3] = [
     (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
 ];
 
-async fn answer(api: &Api, request: Request, next: Next) -> Result<Response, ApiError> {
+/// Whether it is asked of the store, and so has to wait for a place. How things are is to be seen also when all places are taken.
+fn is_query(path: &str) -> bool {
+    path.starts_with("/api/") && path != "/api/v1/status"
+}
+
+async fn answer(api: &Api, request: Request, next: Next, is_query: bool) -> Result<Response, ApiError> {
     let uri = request.uri();
     let limit = api.limits.uri_bytes;
     if uri.path_and_query().is_some_and(|text| text.as_str().len() > limit) {
@@ -88,11 +99,7 @@ async fn answer(api: &Api, request: Request, next: Next) -> Result<Response, Api
     }
     let path = uri.path().to_owned();
     let answer = async {
-        // The semaphore is never closed. Whoever stops waiting gives its place up.
-        let _slot = match path.starts_with("/api/") {
-            true => api.query_slots.acquire().await.ok(),
-            false => None,
-        };
+        let _slot = if is_query { api.queries.slot().await } else { None };
         catch_panic(next.run(request)).await
     };
     let timeout = if changes { api.limits.admin_timeout } else { api.limits.timeout };

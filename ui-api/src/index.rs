@@ -31,6 +31,7 @@ const ENTRY_POINTS: &[EntryPoint] = &[
     EntryPoint { path: "/api/v1/traces", what: "traces of the last hour" },
     EntryPoint { path: "/api/v1/topology", what: "who called whom in the last hour" },
     EntryPoint { path: "/api/v1/lanes", what: "lanes of the last hour" },
+    EntryPoint { path: "/api/v1/status", what: "how long spans are kept, and how queries fare" },
     EntryPoint { path: "/api/services", what: "Jaeger's JSON API" },
     EntryPoint { path: "/healthz", what: "alive" },
     EntryPoint { path: "/readyz", what: "able to accept spans" },

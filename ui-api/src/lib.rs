@@ -25,12 +25,14 @@ mod native;
 mod openapi;
 mod page;
 mod params;
+mod queries;
 mod tags;
 #[cfg(test)]
 mod testing;
 
 pub use api::{Api, Limits, Rights};
 pub use openapi::openapi_json;
+pub use queries::{QueryOutcome, QueryStats};
 
 use std::sync::Arc;
 

@@ -16,6 +16,8 @@ mod operations;
 mod red;
 mod search;
 mod services;
+mod statements;
+mod status;
 #[cfg(test)]
 mod tests;
 mod topology;
@@ -25,6 +27,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(services::services))
         .routes(routes!(operations::operations))
+        .routes(routes!(statements::statements))
         .routes(routes!(search::search))
         .routes(routes!(trace::trace, admin::delete_trace))
         .routes(routes!(topology::topology))
@@ -32,6 +35,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(lanes::lanes))
         .routes(routes!(lanes::lane))
         .routes(routes!(compare::compare_lanes))
+        .routes(routes!(status::status))
         .routes(routes!(admin::delete_service))
         .routes(routes!(admin::snapshots, admin::take_snapshot))
         .routes(routes!(admin::delete_snapshot))

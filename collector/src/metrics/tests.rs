@@ -1,4 +1,7 @@
-use super::{Outcome, Protocol, Signal, prometheus_text};
+use laneway_storage::query::Histogram;
+use laneway_ui_api::QueryStats;
+
+use super::{Outcome, Protocol, Signal, prometheus_text, queries};
 use crate::testing::{ScriptedStore, options};
 
 /// The samples of a metric.
@@ -66,4 +69,21 @@ fn open_metrics_becomes_prometheus_text() {
         prometheus_text(open_metrics),
         "# HELP a_bytes_total Read\n# TYPE a_bytes_total counter\na_bytes_total 1\n# HELP b Now\n# TYPE b gauge\nb{x=\"#\"} 2\n"
     );
+}
+
+#[test]
+fn queries_are_counted_by_outcome() {
+    let text = queries::render(&QueryStats {
+        running: 3,
+        waiting: 1,
+        limit: 16,
+        ended: [90, 5, 0, 0, 2, 0, 0],
+        recent_duration_ns: Histogram::default(),
+    });
+    let ended = samples(&text, "laneway_queries_total");
+    assert_eq!(ended.len(), 7);
+    assert_eq!(ended[0], r#"laneway_queries_total{outcome="answered"} 90"#);
+    assert_eq!(ended[4], r#"laneway_queries_total{outcome="timed_out"} 2"#);
+    assert_eq!(samples(&text, "laneway_queries_running"), ["laneway_queries_running 3"]);
+    assert_eq!(samples(&text, "laneway_queries_waiting"), ["laneway_queries_waiting 1"]);
 }

@@ -3,14 +3,7 @@
 use std::io;
 use std::path::Path;
 
-/// Space of the file system that holds a directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Space {
-    /// What this process may still write.
-    pub(super) free_bytes: u64,
-    /// All of it.
-    pub(super) total_bytes: u64,
-}
+use crate::Space;
 
 pub(super) fn space(dir: &Path) -> io::Result<Space> {
     let stat = rustix::fs::statvfs(dir)?;

@@ -1,38 +1,35 @@
 //! Retention: parts that are too old, or too many, are removed as a whole, the oldest first.
 
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use super::disk::{self, Space};
+use super::disk;
 use super::figures;
 use super::merge::{newest_unix_ns, unix_ns};
 use super::part::SharedPart;
 use super::replace::{self, Alone};
 use super::shared::Shared;
+use crate::query::TimeRange;
+use crate::{Retention, RetentionOptions, Space};
 
 #[cfg(test)]
 mod tests;
-
-/// How long parts are kept. A part goes as a whole, when its newest span does.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct RetentionOptions {
-    /// Spans that started longer ago are removed. Default: none are.
-    pub max_age: Option<Duration>,
-    /// Figures of parts that were removed are kept until they are so old. Default: for ever.
-    pub figures_max_age: Option<Duration>,
-    /// The oldest parts are removed while all take more bytes. Default: they are not.
-    pub max_bytes: Option<u64>,
-    /// The oldest parts are removed while the file system has fewer bytes free. The newest part stays. Default: 0.
-    pub min_free_bytes: u64,
-    /// The same, in percent of the file system's size. Default: 0.
-    pub min_free_percent: u32,
-}
 
 /// What is to be known of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Kept {
     newest_unix_ns: u64,
     bytes: u64,
+}
+
+/// The rules, and what is kept at present.
+pub(super) fn retention(shared: &Shared) -> Retention {
+    let snapshot = shared.view().snapshot();
+    Retention {
+        options: shared.options.retention.clone(),
+        oldest_unix_ns: snapshot.sources(TimeRange::ALL).map(|(range, _)| range.start_unix_ns).min(),
+        space: disk::space(&shared.layout.parts).ok(),
+    }
 }
 
 /// Removes what is to be kept no longer.
@@ -63,7 +60,7 @@ pub(super) fn expire(shared: &Shared, alone: &Alone<'_>, options: &RetentionOpti
         }
     };
     let expired = expired(&kept, options, now_unix_ns, space);
-    for (_, part) in parts.drain(..expired) {
+    for (number, (_, part)) in parts.drain(..expired.all).enumerate() {
         let removed =
             figures::keep(shared, &part).and_then(|kept| replace::remove(shared, alone, &part, kept));
         if let Err(error) = removed {
@@ -74,17 +71,31 @@ pub(super) fn expire(shared: &Shared, alone: &Alone<'_>, options: &RetentionOpti
         counters.expired_parts.fetch_add(1, Ordering::Relaxed);
         counters.expired_spans.fetch_add(part.rows() as u64, Ordering::Relaxed);
         counters.expired_bytes.fetch_add(part.bytes(), Ordering::Relaxed);
+        let is_early = number >= expired.by_age;
+        if is_early {
+            counters.early_expired_spans.fetch_add(part.rows() as u64, Ordering::Relaxed);
+        }
         tracing::info!(
             part = part.id().dir_name(),
             spans = part.rows(),
             bytes = part.bytes(),
+            is_early,
             "a part has expired"
         );
     }
 }
 
+/// How many of the oldest parts are kept no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Expired {
+    /// Those that are too old.
+    by_age: usize,
+    /// With those that go before their age, for want of space.
+    all: usize,
+}
+
 /// How many of these parts, which are ordered by age, the oldest first, are kept no longer.
-fn expired(parts: &[Kept], options: &RetentionOptions, now_unix_ns: u64, space: Space) -> usize {
+fn expired(parts: &[Kept], options: &RetentionOptions, now_unix_ns: u64, space: Space) -> Expired {
     let by_age = options.max_age.map_or(0, |age| {
         let age_ns = u64::try_from(age.as_nanos()).unwrap_or(u64::MAX);
         let oldest = now_unix_ns.saturating_sub(age_ns);
@@ -92,12 +103,10 @@ fn expired(parts: &[Kept], options: &RetentionOptions, now_unix_ns: u64, space: 
     });
     let all_bytes = parts.iter().map(|part| part.bytes).sum::<u64>();
     let by_bytes = options.max_bytes.map_or(0, |most| least_prefix(parts, all_bytes.saturating_sub(most)));
-    let percent = u128::from(space.total_bytes) * u128::from(options.min_free_percent) / 100;
-    let wanted = options.min_free_bytes.max(u64::try_from(percent).unwrap_or(u64::MAX));
+    let missing = options.free_bytes(space.total_bytes).saturating_sub(space.free_bytes);
     // When others fill the disk, removing everything would not help.
-    let by_space =
-        least_prefix(parts, wanted.saturating_sub(space.free_bytes)).min(parts.len().saturating_sub(1));
-    by_age.max(by_bytes).max(by_space)
+    let by_space = least_prefix(parts, missing).min(parts.len().saturating_sub(1));
+    Expired { by_age, all: by_age.max(by_bytes).max(by_space) }
 }
 
 /// The fewest of the oldest parts that have so many bytes; all of them when they have fewer.

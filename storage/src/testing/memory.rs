@@ -11,7 +11,8 @@ use crate::model::{Span, Trace, from_otlp};
 use crate::query::{TimeRange, TraceCursor, TracePage, TraceQuery, TraceSummary};
 use crate::topology::{Figures, FiguresQuery, figures_of};
 use crate::{
-    Accepted, AdminError, AppendError, Deletion, Health, IngestRequest, QueryError, Store, StoreStats,
+    Accepted, AdminError, AppendError, Deletion, Health, IngestRequest, QueryError, Retention, Store,
+    StoreStats,
 };
 
 /// A store in memory that answers every query by looking at every span.
@@ -26,6 +27,7 @@ struct State {
     spans: Vec<Span>,
     stats: StoreStats,
     not_ready: Option<String>,
+    retention: Retention,
     closed: bool,
 }
 
@@ -53,6 +55,13 @@ impl MemoryStore {
     /// Makes [`Store::health`] answer that the store is not ready, for this reason; `None` makes it ready again.
     pub fn set_not_ready(&self, reason: Option<&str>) {
         self.0.lock().not_ready = reason.map(str::to_owned);
+    }
+
+    /// Makes [`Store::retention`] and [`Store::stats`] answer this. Nothing is removed.
+    pub fn set_kept(&self, retention: Retention, stats: StoreStats) {
+        let mut state = self.0.lock();
+        state.retention = retention;
+        state.stats = stats;
     }
 
     /// Each known span once.
@@ -163,6 +172,10 @@ impl Store for MemoryStore {
 
     fn stats(&self) -> StoreStats {
         self.0.lock().stats
+    }
+
+    fn retention(&self) -> Retention {
+        self.0.lock().retention.clone()
     }
 
     async fn close(&self) {

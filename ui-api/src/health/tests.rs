@@ -22,9 +22,10 @@ async fn ready_means_that_the_store_and_every_worker_are() {
 
 #[tokio::test]
 async fn metrics_are_those_of_whoever_owns_them() {
-    let api = Api::new(Arc::new(MemoryStore::new())).with_metrics(|| "up 1\n".to_owned());
+    let api =
+        Api::new(Arc::new(MemoryStore::new())).with_metrics(|queries| format!("limit {}\n", queries.limit));
     let answer = Client::of(api).get("/metrics").await;
-    assert_eq!(answer.text(), "up 1\n");
+    assert_eq!(answer.text(), "limit 16\n");
     assert!(answer.header("content-type").starts_with("text/plain; version=0.0.4"));
 }
 

@@ -1,8 +1,8 @@
 //! Jaeger's envelope, around data and around errors.
 
-use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use laneway_storage::QueryError;
 use serde::Serialize;
 use serde_json::ser::PrettyFormatter;
@@ -10,6 +10,7 @@ use utoipa::{IntoResponses, ToSchema};
 
 use crate::error::ApiError;
 use crate::params::Given;
+use crate::queries::QueryOutcome;
 
 /// What surrounds every answer.
 #[derive(Debug, Serialize, ToSchema)]
@@ -96,22 +97,27 @@ impl<T: Serialize> IntoResponse for Answer<T> {
 #[derive(Debug)]
 pub(crate) struct JaegerError {
     status: StatusCode,
+    outcome: QueryOutcome,
     message: String,
 }
 
 impl JaegerError {
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, message: message.into() }
+        Self { status: StatusCode::BAD_REQUEST, outcome: QueryOutcome::Invalid, message: message.into() }
     }
 
     pub(super) fn trace_not_found() -> Self {
-        Self { status: StatusCode::NOT_FOUND, message: TRACE_NOT_FOUND.to_owned() }
+        Self {
+            status: StatusCode::NOT_FOUND,
+            outcome: QueryOutcome::Invalid,
+            message: TRACE_NOT_FOUND.to_owned(),
+        }
     }
 }
 
 impl From<ApiError> for JaegerError {
     fn from(error: ApiError) -> Self {
-        Self { status: error.status(), message: error.public_message() }
+        Self { status: error.status(), outcome: error.outcome(), message: error.public_message() }
     }
 }
 
@@ -125,7 +131,7 @@ impl IntoResponse for JaegerError {
     fn into_response(self) -> Response {
         let error = ErrorItem { code: Some(self.status.as_u16()), msg: self.message, trace_id: None };
         let envelope = Envelope { data: NoData, total: 0, limit: 0, offset: 0, errors: Some(vec![error]) };
-        (self.status, Json(envelope)).into_response()
+        (self.status, Extension(self.outcome), Json(envelope)).into_response()
     }
 }
 

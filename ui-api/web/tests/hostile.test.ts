@@ -18,7 +18,7 @@ async function untouched(page: Awaited<ReturnType<typeof open>>) {
 
 test('a trace whose every field is hostile is shown as it is', async () => {
   const page = await open(TRACE);
-  expect(await page.getByRole('treeitem').count()).toBe(4);
+  expect(await page.getByRole('treeitem').count()).toBe(5);
   await page.getByRole('treeitem').first().click();
   const detail = page.getByRole('complementary', { name: 'Span' });
   await detail.getByText(HOSTILE).first().waitFor();
@@ -59,6 +59,12 @@ test.each(['/services', `/services/${encodeURIComponent(HOSTILE)}`, '/services/a
     await untouched(page);
   },
 );
+
+test('a statement is text', async () => {
+  const page = await open(`/services/${encodeURIComponent(HOSTILE)}`, { before: withHostileFigures, allowed: [/404/] });
+  await page.getByRole('region', { name: 'Database statements' }).locator('code').getByText(HOSTILE).waitFor();
+  await untouched(page);
+});
 
 test('the page may not be changed into one that runs strangers’ scripts', async () => {
   const page = await open('/search', { allowed: [/Content Security Policy|Trusted|trusted|Refused|violates/i] });

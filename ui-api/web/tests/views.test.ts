@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { TracePage } from '../src/lib/api/types';
+import type { ServerStatus, TracePage } from '../src/lib/api/types';
 import { api, open, path, query } from './support/browser';
 import { withFigures, withFleet, withoutFigures } from './support/figures';
 
@@ -98,9 +98,17 @@ test('status: what it receives and stores, and what is wrong, in words', async (
   await page.getByText('Accepting spans').waitFor();
   const accepted = await page.locator('.figure', { hasText: 'Spans accepted' }).locator('dd').innerText();
   expect(Number.parseInt(accepted.replaceAll(',', ''), 10)).toBeGreaterThan(110_000);
+  const figure = (title: string) => page.locator('.figure', { hasText: title }).locator('dd').innerText();
+  expect(await figure('Spans are kept')).toBe('7d 0h');
+  expect(await figure('Free on the disk')).toMatch(/[KMGT]iB/);
+  expect(await figure('The oldest span is')).toMatch(/\d/);
+  expect(Number.parseInt((await figure('Answered')).replaceAll(',', ''), 10)).toBeGreaterThan(0);
+  expect(await figure('p50 · p95 · p99')).toMatch(/in the last minutes/);
   const down = await open('/status', {
-    allowed: [/503/],
-    before: (one) => one.route('**/readyz', (route) => route.fulfill({ status: 503, contentType: 'application/json', body: '{"error":{"code":"not_ready","message":"the disk is full"}}' })),
+    before: (one) => one.route('**/api/v1/status', async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, json: { ...((await response.json()) as ServerStatus), ready: false, reason: 'the disk is full' } });
+    }),
   });
   await down.getByText('Not accepting spans').waitFor();
   await down.getByText('the disk is full').waitFor();

@@ -74,7 +74,7 @@ async fn live(world: &[Span], steps: Vec<Step>) {
     seal(&store).await;
     {
         let alone = store.shared.maintenance.alone();
-        let rules = retention::RetentionOptions { max_bytes: Some(0), ..Default::default() };
+        let rules = crate::RetentionOptions { max_bytes: Some(0), ..Default::default() };
         retention::expire(&store.shared, &alone, &rules, 0);
     }
     // Figures outlive their spans.
@@ -130,7 +130,7 @@ async fn a_deleted_service_is_in_no_figures() {
         seal(&store).await;
         if trace == 1 {
             let alone = store.shared.maintenance.alone();
-            let rules = retention::RetentionOptions { max_bytes: Some(0), ..Default::default() };
+            let rules = crate::RetentionOptions { max_bytes: Some(0), ..Default::default() };
             retention::expire(&store.shared, &alone, &rules, 0);
         }
     }

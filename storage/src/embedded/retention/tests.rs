@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 
 const SPACE: Space = Space { free_bytes: 50, total_bytes: 1_000 };
@@ -8,7 +10,7 @@ fn parts() -> Vec<Kept> {
 }
 
 fn expired_of(options: RetentionOptions) -> usize {
-    expired(&parts(), &options, 1_000, SPACE)
+    expired(&parts(), &options, 1_000, SPACE).all
 }
 
 fn none() -> RetentionOptions {
@@ -34,7 +36,7 @@ fn by_free_space_the_newest_part_stays() {
     assert_eq!([0, 50, 51, 60, 61, 5_000].map(free), [0, 0, 1, 1, 2, 4]);
     let free = |percent| expired_of(RetentionOptions { min_free_percent: percent, ..none() });
     assert_eq!([5, 6, 7, 100].map(free), [0, 1, 2, 4]);
-    assert_eq!(expired(&[], &RetentionOptions { min_free_percent: 50, ..none() }, 0, SPACE), 0);
+    assert_eq!(expired(&[], &RetentionOptions { min_free_percent: 50, ..none() }, 0, SPACE).all, 0);
 }
 
 #[test]
@@ -42,4 +44,11 @@ fn the_strictest_rule_counts() {
     let age = RetentionOptions { max_age: Some(Duration::from_nanos(700)), ..none() };
     assert_eq!(expired_of(RetentionOptions { max_bytes: Some(0), ..age.clone() }), 5);
     assert_eq!(expired_of(RetentionOptions { max_bytes: Some(45), ..age }), 2);
+}
+
+#[test]
+fn what_goes_for_want_of_space_is_told_from_what_is_too_old() {
+    let age = RetentionOptions { max_age: Some(Duration::from_nanos(700)), ..none() };
+    let both = RetentionOptions { max_bytes: Some(15), ..age };
+    assert_eq!(expired(&parts(), &both, 1_000, SPACE), Expired { by_age: 2, all: 4 });
 }

@@ -235,11 +235,27 @@ async fn expired_parts_go_and_are_counted() {
     assert_eq!(all_spans(&store), (40..60).collect::<Vec<_>>());
     let stats = store.stats().maintenance;
     assert_eq!((parts, stats.expired_parts, stats.expired_spans), (3, 3, 30));
+    assert_eq!(stats.early_expired_spans, 10, "only those of the second time went for want of space");
     assert!(stats.expired_bytes > 0);
     // A restart does not bring them back.
     let killed = killed(dir.path());
     let store = EmbeddedStore::open(unmerged(killed.path())).unwrap();
     assert_eq!(all_spans(&store), (40..60).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn retention_says_by_which_rules_and_what_is_kept() {
+    let dir = TempDir::new().unwrap();
+    let retention = RetentionOptions { max_bytes: Some(u64::MAX), ..RetentionOptions::default() };
+    let store = store_of(Options { retention: retention.clone(), ..unmerged(dir.path()) }, 0).await;
+    assert_eq!(store.retention().oldest_unix_ns, None, "nothing is stored");
+    append(&store, &[span("later").after(7).build(), span("earlier").after(5).id(2).build()]).await;
+    assert_eq!(store.retention().oldest_unix_ns, Some(EPOCH_UNIX_NS + 5), "though it is in no part yet");
+    seal(&store).await;
+    let kept = store.retention();
+    assert_eq!((kept.options, kept.oldest_unix_ns), (retention, Some(EPOCH_UNIX_NS + 5)));
+    let space = kept.space.expect("the directory's file system can be asked");
+    assert!(0 < space.free_bytes && space.free_bytes <= space.total_bytes);
 }
 
 #[tokio::test]

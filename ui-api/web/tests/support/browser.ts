@@ -43,7 +43,7 @@ export interface Opening extends BrowserContextOptions {
   before?: (page: Page) => Promise<unknown>;
 }
 
-/** Opens an address of the page and waits until nothing is loading any more. */
+/** Opens an address of the page, or of that of another server, and waits until nothing is loading any more. */
 export async function open(address: string, { allowed = [], before, ...options }: Opening = {}): Promise<Page> {
   const context = await browser!.newContext({ viewport: { width: 1400, height: 860 }, locale: 'en', timezoneId: 'UTC', ...options });
   const page = await context.newPage();
@@ -61,7 +61,7 @@ export async function open(address: string, { allowed = [], before, ...options }
   });
   context.on('page', (other) => other !== page && faults.push(`a window: ${other.url()}`));
   await before?.(page);
-  await page.goto(inject('page') + address);
+  await page.goto(new URL(address, inject('page')).href);
   await page.waitForFunction(() => document.querySelector('main h1, main [role=alert], main .panel') && !document.querySelector('.skeleton, [aria-busy=true]'));
   return page;
 }

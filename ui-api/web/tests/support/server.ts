@@ -22,23 +22,36 @@ export default async function setup(project: TestProject) {
     project.provide('page', running);
     return undefined;
   }
+  const { http, otlp, stop } = await start('demo');
+  await send(otlp, hugeSpans(10_000, '1'));
+  await send(otlp, hugeSpans(100_000, '2'));
+  await send(otlp, hostileSpans());
+  await traffic(http);
+  project.provide('page', http);
+  return stop;
+}
+
+export interface Server {
+  http: string;
+  otlp: string;
+  stop: () => Promise<void>;
+}
+
+/** A server with data of its own. */
+export async function start(command: 'demo' | 'serve'): Promise<Server> {
   const binary = process.env.LANEWAY_BIN;
   if (!binary) throw new Error('LANEWAY_BIN names no binary; `cargo xtask test` sets it');
   const directory = await mkdtemp(join(tmpdir(), 'laneway-page-'));
   const addresses = ['--http', '--otlp-grpc', '--otlp-http'].flatMap((flag) => [flag, '127.0.0.1:0']);
-  const server = spawn(binary, ['demo', '--data-dir', directory, ...addresses], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const server = spawn(binary, [command, '--data-dir', directory, ...addresses], { stdio: ['ignore', 'pipe', 'ignore'] });
   const { http, otlp_http: otlp } = await ready(server);
-  await send(`http://${otlp}`, hugeSpans(10_000, '1'));
-  await send(`http://${otlp}`, hugeSpans(100_000, '2'));
-  await send(`http://${otlp}`, hostileSpans());
-  await traffic(`http://${http}`);
-  project.provide('page', `http://${http}`);
-  return async () => {
+  const stop = async () => {
     const ended = new Promise((resolve) => server.once('exit', resolve));
     server.kill('SIGTERM');
     await ended;
     await rm(directory, { recursive: true, force: true });
   };
+  return { http: `http://${http}`, otlp: `http://${otlp}`, stop };
 }
 
 async function ready(server: ChildProcess): Promise<Record<string, string>> {

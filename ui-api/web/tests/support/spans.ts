@@ -2,12 +2,12 @@
 
 import { gzipSync } from 'node:zlib';
 
-interface Span {
+export interface Span {
   [field: string]: unknown;
 }
 
-const strings = (pairs: Record<string, string>) => Object.entries(pairs).map(([key, value]) => ({ key, value: { stringValue: value } }));
-const hex = (value: number, digits: number) => value.toString(16).padStart(digits, '0');
+export const strings = (pairs: Record<string, string>) => Object.entries(pairs).map(([key, value]) => ({ key, value: { stringValue: value } }));
+export const hex = (value: number, digits: number) => value.toString(16).padStart(digits, '0');
 
 export const hugeTraceId = (mark: string) => mark.repeat(32);
 export const HOSTILE_TRACE_ID = 'bad0'.repeat(8);
@@ -42,14 +42,17 @@ export function hostileSpans(): [string, Span[]][] {
     events: [{ timeUnixNano: String(now), name: HOSTILE, attributes: evil }],
     links: [{ traceId: 'c'.repeat(32), spanId: 'd'.repeat(16), traceState: HOSTILE, attributes: evil }],
   });
-  return [[HOSTILE, [span('1', '')]], ['javascript:alert(7)', [span('2', '1')]], ['__proto__', [span('3', '2')]], ['a/b?c#d%2F', [span('4', '2')]]];
+  const database = strings({ 'db.system.name': HOSTILE, 'db.namespace': HOSTILE, 'db.query.text': HOSTILE });
+  const statement = { ...span('5', '1'), name: `statement ${HOSTILE}`, kind: 3, attributes: [...evil, ...database] };
+  return [[HOSTILE, [span('1', ''), statement]], ['javascript:alert(7)', [span('2', '1')]], ['__proto__', [span('3', '2')]], ['a/b?c#d%2F', [span('4', '2')]]];
 }
 
-export async function send(otlp: string, services: [string, Span[]][]) {
+/** Sends the spans of services; `more` are attributes of their resources. */
+export async function send(otlp: string, services: [string, Span[], Record<string, string>?][]) {
   const BATCH = 10_000;
-  for (const [service, spans] of services) {
+  for (const [service, spans, more = {}] of services) {
     for (let at = 0; at < spans.length; at += BATCH) {
-      const resource = { attributes: strings({ 'service.name': service, 'service.instance.id': `${service} 1`, 'service.version': service }) };
+      const resource = { attributes: strings({ 'service.name': service, 'service.instance.id': `${service} 1`, 'service.version': service, ...more }) };
       const body = JSON.stringify({
         resourceSpans: [{ resource, scopeSpans: [{ scope: { name: service, version: service }, spans: spans.slice(at, at + BATCH) }] }],
       });

@@ -20,6 +20,54 @@ export interface Operation extends Red {
   kind: string;
 }
 
+/** CLIENT spans of one name to a database. */
+export interface Statement extends Red {
+  name: string;
+  system: string;
+  namespace: string | null;
+  text: string | null;
+  total_ms: number;
+  slowest_ms: number;
+  trace_id: string;
+}
+
+export interface Statements {
+  statements: Statement[];
+  examined: number;
+  unknown: number;
+  left_out: number;
+}
+
+export interface ServerStatus {
+  ready: boolean;
+  reason: string | null;
+  retention: {
+    max_age_ms: number | null;
+    figures_max_age_ms: number | null;
+    max_bytes: number | null;
+    min_free_bytes: number;
+    oldest_span_ms: number | null;
+    used_bytes: number;
+    disk_free_bytes: number | null;
+    disk_total_bytes: number | null;
+    expired_spans: number;
+    early_expired_spans: number;
+  };
+  queries: {
+    running: number;
+    waiting: number;
+    limit: number;
+    answered: number;
+    invalid: number;
+    too_large: number;
+    unavailable: number;
+    timed_out: number;
+    failed: number;
+    cancelled: number;
+    recent: { count: number; p50_ms: number | null; p95_ms: number | null; p99_ms: number | null };
+  };
+}
+
 export interface TraceItem {
   traceId: string;
   rootSpanId: string;
