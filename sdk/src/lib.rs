@@ -23,6 +23,8 @@ pub mod reqwest;
 mod sampler;
 mod silence;
 mod span;
+#[cfg(feature = "sqlx")]
+pub mod sqlx;
 mod subscriber;
 #[cfg(feature = "tonic")]
 pub mod tonic;

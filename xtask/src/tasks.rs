@@ -64,8 +64,7 @@ pub(crate) fn test(steps: &mut Steps) -> anyhow::Result<()> {
     // The same options as the tests, or Cargo would build the dependencies of the binary once more.
     steps.cargo("build the binary", "build --locked --workspace --all-targets", |_| ())?;
     let binary = debug_binary(steps);
-    // Without these the SDK is tested against doubles alone.
-    let has_servers = ["redis-server", "nats-server"].map(gate::is_there) == [true; 2];
+    let has_servers = has_servers();
     steps.cargo("test", "test --locked --workspace --no-fail-fast", |cargo| {
         cargo.env("LANEWAY_BIN", &binary).env("LANEWAY_TEST_PYTHON", python);
         if has_servers {
@@ -74,6 +73,15 @@ pub(crate) fn test(steps: &mut Steps) -> anyhow::Result<()> {
     })?;
     test_tokio_unstable(steps)?;
     page::browse(steps, &binary)
+}
+
+/// The servers without which the SDK is tested against doubles alone.
+fn has_servers() -> bool {
+    // Debian has the programs of each version of PostgreSQL in a directory of its own, which is not on the path.
+    let has_postgres =
+        || std::fs::read_dir("/usr/lib/postgresql").is_ok_and(|mut versions| versions.next().is_some());
+    ["redis-server", "nats-server"].map(gate::is_there) == [true; 2]
+        && gate::has_package("postgresql", has_postgres)
 }
 
 /// The SDK's module for tokio's unstable hooks, for which everything below it is compiled once more: as fast as that goes.

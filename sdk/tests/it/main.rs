@@ -15,7 +15,7 @@ mod messaging;
 mod own_spans;
 #[cfg(feature = "redis")]
 mod redis;
-#[cfg(all(feature = "nats", feature = "redis"))]
+#[cfg(all(feature = "nats", feature = "redis", feature = "sqlx"))]
 mod servers;
 mod spans;
 mod tasks;

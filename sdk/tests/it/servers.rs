@@ -1,6 +1,10 @@
-//! Redis and NATS as they are, where they are installed. `cargo xtask ci` installs them, and says so in `LANEWAY_TEST_SERVERS`: then
-//! one that is missing fails the test.
+//! Servers as they are, where they are installed. `cargo xtask ci` installs them, and says so in `LANEWAY_TEST_SERVERS`: then one
+//! that is missing fails the test.
 
+mod postgres;
+
+use std::ffi::OsStr;
+use std::fmt::Display;
 use std::process::Stdio;
 
 use async_nats::HeaderMap;
@@ -18,39 +22,59 @@ use crate::tree::text;
 /// A server on a port of this machine, which ends with the test.
 struct Server {
     port: u16,
-    _process: Child,
+    process: Child,
 }
 
 impl Server {
     /// `None` where it is not installed.
     async fn start(program: &str, arguments: &[&str]) -> Option<Self> {
-        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
         let mut command = Command::new(program);
-        command.args(arguments).arg("--port").arg(port.to_string());
+        command.args(arguments);
+        Self::spawn(command, "--port").await
+    }
+
+    /// The same, of a command that takes its port by this option.
+    async fn spawn(mut command: Command, port_option: impl AsRef<OsStr>) -> Option<Self> {
+        let port = free_port().await;
+        command.arg(port_option).arg(port.to_string());
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut process = match command.spawn() {
             Ok(process) => process,
-            Err(error) if std::env::var_os("LANEWAY_TEST_SERVERS").is_none() => {
-                tracing::info!("{program} is not installed: {error}");
-                return None;
-            }
-            Err(error) => panic!("{program} cannot be started: {error}"),
+            Err(error) => return is_missing(command.as_std().get_program(), error),
         };
         let (out, err) = (process.stdout.take().unwrap(), process.stderr.take().unwrap());
         tokio::select! {
             () = is_ready(out) => {}
             () = is_ready(err) => {}
-            status = process.wait() => panic!("{program} ended: {status:?}"),
+            status = process.wait() => panic!("{command:?} ended: {status:?}"),
         }
-        Some(Self { port, _process: process })
+        Some(Self { port, process })
     }
+
+    /// Lets it end by itself, for one that would leave something behind.
+    async fn stop(mut self) {
+        let id = self.process.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-s", "INT", &id]).status().await.unwrap().success());
+        self.process.wait().await.unwrap();
+    }
+}
+
+async fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
+}
+
+/// Passes the test over, unless servers were promised.
+fn is_missing<T>(program: &OsStr, reason: impl Display) -> Option<T> {
+    assert!(std::env::var_os("LANEWAY_TEST_SERVERS").is_none(), "{program:?} cannot be started: {reason}");
+    tracing::info!("{program:?} is not installed: {reason}");
+    None
 }
 
 /// Waits for the line that says so; reads on, so that the server can write on.
 async fn is_ready(output: impl AsyncRead + Send + Unpin + 'static) {
     let mut lines = BufReader::new(output).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        if line.contains("Ready to accept connections") || line.contains("Server is ready") {
+        if line.contains("eady to accept connections") || line.contains("Server is ready") {
             tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
             return;
         }
