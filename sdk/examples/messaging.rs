@@ -5,8 +5,8 @@
 //! cargo run -p laneway --example messaging --features console
 //! ```
 //!
-//! The headers of `rskafka` are this very map. Those of AMQP (`lapin`) are a `FieldTable`, with the feature `lapin`; all else is the
-//! same.
+//! Records of `rskafka` have this very map, and spans of their own: `messaging::kafka`, with the feature `rskafka`. The headers of AMQP
+//! (`lapin`) are a `FieldTable`, with the feature `lapin`; all else is the same.
 
 use std::collections::BTreeMap;
 

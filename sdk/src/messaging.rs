@@ -23,8 +23,8 @@
 //!
 //! # Kafka
 //!
-//! The headers of `rskafka`'s records are a map, and used as they are. Those of `rdkafka` go by way of a vector of pairs; there is no
-//! feature for them, which would have a C library built:
+//! With the feature `rskafka` its records carry the context themselves, and `messaging::kafka` has spans that say more of them. The headers of
+//! `rdkafka` go by way of a vector of pairs; there is no feature for them, which would have a C library built:
 //!
 //! ```ignore
 //! use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
@@ -43,7 +43,11 @@
 //! }
 //! ```
 
+#[cfg(feature = "rskafka")]
+pub mod kafka;
+
 use tracing::Span;
+use tracing::field::Empty;
 
 use crate::context::Context;
 use crate::future::InContext;
@@ -62,6 +66,11 @@ pub fn producer_span(system: &str, destination: &str) -> Span {
         messaging.destination.name = destination,
         messaging.operation.name = "send",
         "messaging.operation.type" = "send",
+        // What only some systems have, for their modules to record.
+        messaging.batch.message_count = Empty,
+        messaging.destination.partition.id = Empty,
+        messaging.kafka.message.tombstone = Empty,
+        messaging.kafka.offset = Empty,
     )
 }
 
@@ -87,6 +96,11 @@ where
 {
     let context = propagation::extract(headers);
     let span = context.in_scope(|| processing_span(system, destination));
+    handle_in(span, context, handle)
+}
+
+/// Handles a message within its span, or in its producer's context where that is not recorded.
+fn handle_in<F: Future>(span: Span, context: Context, handle: F) -> InContext<F> {
     let context = Context::of(&span).unwrap_or(context);
     InContext::new(context, span, handle)
 }
@@ -101,5 +115,10 @@ fn processing_span(system: &str, destination: &str) -> Span {
         messaging.destination.name = destination,
         messaging.operation.name = "process",
         "messaging.operation.type" = "process",
+        // What only some systems have, for their modules to record.
+        messaging.batch.message_count = Empty,
+        messaging.destination.partition.id = Empty,
+        messaging.kafka.message.tombstone = Empty,
+        messaging.kafka.offset = Empty,
     )
 }

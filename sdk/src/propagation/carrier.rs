@@ -8,8 +8,7 @@ use std::hash::BuildHasher;
 /// Headers to read a context from.
 ///
 /// Implemented for `http::HeaderMap` (feature `http`), tonic's metadata (feature `tonic`), the headers of `async-nats` (feature
-/// `nats`) and of `lapin` (feature `lapin`), and the usual
-/// collections of message headers, with values of `String`, `Vec<u8>`, `&[u8]`, `Bytes`, ...
+/// `nats`) and of `lapin` (feature `lapin`), records of `rskafka` (feature `rskafka`), and the usual collections of message headers, with values of `String`, `Vec<u8>`, `&[u8]`, `Bytes`, ...
 /// Names are compared without regard to case.
 pub trait Extract {
     /// Calls `each` with every value of this header, in order. A name can have several.

@@ -11,11 +11,13 @@ mod exporter;
 mod grpc;
 #[cfg(all(feature = "axum", feature = "reqwest"))]
 mod http;
+#[cfg(feature = "rskafka")]
+mod kafka;
 mod messaging;
 mod own_spans;
 #[cfg(feature = "redis")]
 mod redis;
-#[cfg(all(feature = "nats", feature = "redis", feature = "sqlx"))]
+#[cfg(all(feature = "lapin", feature = "nats", feature = "redis", feature = "sqlx"))]
 mod servers;
 mod spans;
 mod tasks;

@@ -1,6 +1,6 @@
 //! Headers of the clients of message queues.
 
-#[cfg(any(feature = "lapin", feature = "nats"))]
+#[cfg(any(feature = "lapin", feature = "nats", feature = "rskafka"))]
 use super::{Extract, Inject};
 
 #[cfg(feature = "nats")]
@@ -70,5 +70,23 @@ impl Inject for amq_protocol_types::FieldTable {
     }
 }
 
-#[cfg(all(test, feature = "lapin", feature = "nats"))]
+#[cfg(feature = "rskafka")]
+impl Extract for rskafka::record::Record {
+    fn for_each(&self, name: &str, each: &mut dyn FnMut(&[u8])) {
+        self.headers.for_each(name, each);
+    }
+}
+
+#[cfg(feature = "rskafka")]
+impl Inject for rskafka::record::Record {
+    fn set(&mut self, name: &'static str, value: &str) {
+        self.headers.set(name, value);
+    }
+
+    fn remove(&mut self, name: &str) {
+        Inject::remove(&mut self.headers, name);
+    }
+}
+
+#[cfg(all(test, feature = "lapin", feature = "nats", feature = "rskafka"))]
 mod tests;

@@ -38,3 +38,10 @@ fn headers_of_amqp() {
     headers.insert("retries".into(), AMQPValue::LongInt(3));
     check(headers);
 }
+
+#[test]
+fn records_of_kafka() {
+    let headers = [("Baggage", "lane=old"), ("other", "stays")];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).into();
+    check(rskafka::record::Record { key: None, value: None, headers, timestamp: Default::default() });
+}
