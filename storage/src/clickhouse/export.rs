@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{ClickHouseOpenError, ClickHouseOptions, ClickHouseStore, batches, collector_id, name_collector};
-use crate::embedded::{EmbeddedStore, MergeOptions, OpenError, Options, RetentionOptions, snapshot_dir};
+use crate::RetentionOptions;
+use crate::embedded::{EmbeddedStore, MergeOptions, OpenError, Options, snapshot_dir};
 use crate::store::{AdminError, QueryError, Store};
 
 /// The name of the snapshot.

@@ -81,7 +81,7 @@ fn rewrite(shared: &Shared, alone: &Alone<'_>, part: &SharedPart, what: &Deletio
             }
         }
         if !order.is_empty() {
-            writer.push(columns, &order)?;
+            writer.push(columns, order)?;
         }
     }
     writer.finish()?;

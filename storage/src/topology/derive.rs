@@ -129,20 +129,27 @@ impl<'a> Family<'a> {
         self.kin[span].lane.unwrap_or(LaneId::BASE)
     }
 
-    /// `links` are those of spans of different ids.
+    /// `links` are those of spans of different ids; there are none where some have the same.
     fn find_parents(&mut self, links: &[Link]) {
-        for span in 0..self.spans.len() {
-            let parent = if self.by_id.are_shared() {
-                self.parent_among_halves(span)
-            } else {
-                match links[span].parent() {
-                    Parent::At(place) => Some(place),
-                    Parent::None | Parent::Missing => None,
-                }
-            };
-            let lane = self.marks(span).lane;
-            self.kin.push(Kin { parent, answer: Answer::Unknown, lane, entered: None });
+        if self.by_id.are_shared() {
+            for span in 0..self.spans.len() {
+                let parent = self.parent_among_halves(span);
+                self.push_kin(span, parent);
+            }
+            return;
         }
+        for (span, link) in links.iter().enumerate() {
+            let parent = match link.parent() {
+                Parent::At(place) => Some(place),
+                Parent::None | Parent::Missing => None,
+            };
+            self.push_kin(span, parent);
+        }
+    }
+
+    fn push_kin(&mut self, span: usize, parent: Option<u32>) {
+        let lane = self.marks(span).lane;
+        self.kin.push(Kin { parent, answer: Answer::Unknown, lane, entered: None });
     }
 
     fn parent_among_halves(&self, span: usize) -> Option<u32> {
