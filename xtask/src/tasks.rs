@@ -1,6 +1,6 @@
 //! What each task runs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::bench_sdk;
 use crate::gate;
@@ -77,11 +77,15 @@ pub(crate) fn test(steps: &mut Steps) -> anyhow::Result<()> {
 
 /// The servers without which the SDK is tested against doubles alone.
 fn has_servers() -> bool {
-    // Debian has the programs of each version of PostgreSQL in a directory of its own, which is not on the path.
+    // Debian has the programs of each version of PostgreSQL in a directory of its own, which is not on the path. RabbitMQ's would start a
+    // server if it were asked for its version.
     let has_postgres =
         || std::fs::read_dir("/usr/lib/postgresql").is_ok_and(|mut versions| versions.next().is_some());
     ["redis-server", "nats-server"].map(gate::is_there) == [true; 2]
         && gate::has_package("postgresql", has_postgres)
+        && gate::has_package("rabbitmq-server", || {
+            Path::new("/usr/lib/rabbitmq/bin/rabbitmq-server").exists()
+        })
 }
 
 /// The SDK's module for tokio's unstable hooks, for which everything below it is compiled once more: as fast as that goes.

@@ -125,8 +125,7 @@ fn block_comment(text: &str) -> usize {
     text.len()
 }
 
-/// Up to the quote that is neither doubled nor escaped. Doubled quotes need no care: they are two quoted parts without a gap, but
-/// as one they are one literal.
+/// Up to the quote that is neither doubled nor escaped, or to the end.
 fn quoted(text: &str, quote: char, has_escapes: bool) -> usize {
     let mut characters = text.char_indices().skip(1).peekable();
     while let Some((at, c)) = characters.next() {

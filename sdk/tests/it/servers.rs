@@ -2,6 +2,7 @@
 //! that is missing fails the test.
 
 mod postgres;
+mod rabbitmq;
 
 use std::ffi::OsStr;
 use std::fmt::Display;
@@ -28,16 +29,15 @@ struct Server {
 impl Server {
     /// `None` where it is not installed.
     async fn start(program: &str, arguments: &[&str]) -> Option<Self> {
+        let port = free_port().await;
         let mut command = Command::new(program);
-        command.args(arguments);
-        Self::spawn(command, "--port").await
+        command.args(arguments).arg("--port").arg(port.to_string());
+        Self::spawn(command, port).await
     }
 
-    /// The same, of a command that takes its port by this option.
-    async fn spawn(mut command: Command, port_option: impl AsRef<OsStr>) -> Option<Self> {
-        let port = free_port().await;
-        command.arg(port_option).arg(port.to_string());
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    /// The same, of a command that was told its port.
+    async fn spawn(mut command: Command, port: u16) -> Option<Self> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut process = match command.spawn() {
             Ok(process) => process,
             Err(error) => return is_missing(command.as_std().get_program(), error),
@@ -54,7 +54,7 @@ impl Server {
     /// Lets it end by itself, for one that would leave something behind.
     async fn stop(mut self) {
         let id = self.process.id().unwrap().to_string();
-        assert!(Command::new("kill").args(["-s", "INT", &id]).status().await.unwrap().success());
+        assert!(Command::new("kill").arg(id).status().await.unwrap().success());
         self.process.wait().await.unwrap();
     }
 }
@@ -74,7 +74,8 @@ fn is_missing<T>(program: &OsStr, reason: impl Display) -> Option<T> {
 async fn is_ready(output: impl AsyncRead + Send + Unpin + 'static) {
     let mut lines = BufReader::new(output).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        if line.contains("eady to accept connections") || line.contains("Server is ready") {
+        let said = ["eady to accept connections", "Server is ready", "Server startup complete"];
+        if said.iter().any(|said| line.contains(said)) {
             tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
             return;
         }

@@ -124,7 +124,6 @@ impl<'a> Writer<'a> {
             self.wants_kind = is_any(word, &["CREATE", "ALTER", "DROP"]);
             self.wants_target =
                 is_any(word, &["CALL", "EXEC", "EXECUTE", "COPY", "TRUNCATE", "REFRESH", "LOCK"]);
-            // MySQL's and SQLite's REPLACE INTO is an INSERT.
         } else if self.wants_kind {
             if is_any(word, KINDS) {
                 self.push(word);

@@ -12,7 +12,7 @@ use sqlx::postgres::{PgPool, PgPoolOptions};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::{Server, is_missing};
+use super::{Server, free_port, is_missing};
 use crate::collector::Bed;
 use crate::tree::{int, status_message, text};
 
@@ -58,8 +58,10 @@ impl Postgres {
             "-c",
             "fsync=off",
         ]);
-        let server = Server::spawn(postgres, "-p").await?;
-        let url = format!("postgres://shop@127.0.0.1:{}/postgres", server.port);
+        let port = free_port().await;
+        postgres.arg("-p").arg(port.to_string());
+        let server = Server::spawn(postgres, port).await?;
+        let url = format!("postgres://shop@127.0.0.1:{port}/postgres");
         let pool = PgPoolOptions::new().max_connections(1).connect(&url).await.unwrap();
         Some(Self { server, pool, _directory: directory })
     }
