@@ -26,6 +26,8 @@ struct Place {
     front: &'static ClickHouseFront,
     database: String,
     dir: TempDir,
+    // Where an engine of its own keeps its data.
+    _data: Option<TempDir>,
 }
 
 impl Place {
@@ -39,7 +41,14 @@ impl Place {
         });
         let front = &front.as_ref()?.0;
         let database = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
-        Some(Self { front, database, dir: TempDir::new().unwrap() })
+        Some(Self { front, database, dir: TempDir::new().unwrap(), _data: None })
+    }
+
+    /// With an engine of its own: where one is shared, inserts of other tests would take the faults.
+    fn apart(database: &str) -> Option<Self> {
+        let data = TempDir::new().unwrap();
+        let front = Box::leak(Box::new(ClickHouseFront::start(data.path(), 0)?));
+        Some(Self { front, database: database.to_owned(), dir: TempDir::new().unwrap(), _data: Some(data) })
     }
 
     fn options(&self) -> ClickHouseOptions {
@@ -64,7 +73,7 @@ impl Place {
 
     /// The same database, for another collector.
     fn beside(&self) -> Self {
-        Self { front: self.front, database: self.database.clone(), dir: TempDir::new().unwrap() }
+        Self { front: self.front, database: self.database.clone(), dir: TempDir::new().unwrap(), _data: None }
     }
 
     fn run(&self, statement: &str) -> String {
@@ -162,11 +171,8 @@ async fn assert_ready(store: &ClickHouseStore) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_goes_wrong_with_an_insert_nothing_is_lost_or_doubled() {
-    let data = TempDir::new().unwrap();
-    // Not shared: inserts of other tests would take the faults.
-    let Some(front) = ClickHouseFront::start(data.path(), 0) else { return };
-    let front: &'static ClickHouseFront = Box::leak(Box::new(front));
-    let place = Place { front, database: "faults".to_owned(), dir: TempDir::new().unwrap() };
+    let Some(place) = Place::apart("faults") else { return };
+    let front = place.front;
     let store = place.open().await;
     assert_ready(&store).await;
     let mut sent = 0;
@@ -189,11 +195,8 @@ async fn whatever_goes_wrong_with_an_insert_nothing_is_lost_or_doubled() {
 /// The server has the insert and says nothing. When it does it after all, the repetition was done long before.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_insert_that_has_no_answer_for_too_long_is_repeated_and_stored_once() {
-    let data = TempDir::new().unwrap();
-    // Not shared: inserts of other tests would take the faults.
-    let Some(front) = ClickHouseFront::start(data.path(), 0) else { return };
-    let front: &'static ClickHouseFront = Box::leak(Box::new(front));
-    let place = Place { front, database: "stalls".to_owned(), dir: TempDir::new().unwrap() };
+    let Some(place) = Place::apart("stalls") else { return };
+    let front = place.front;
     let options = ClickHouseOptions { insert_timeout: Duration::from_secs(1), ..place.options() };
     let store = ClickHouseStore::open(options).await.unwrap();
     assert_ready(&store).await;
@@ -227,10 +230,8 @@ async fn an_insert_that_has_no_answer_for_too_long_is_repeated_and_stored_once()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_spool_refuses_until_clickhouse_is_back() {
-    let data = TempDir::new().unwrap();
-    let Some(front) = ClickHouseFront::start(data.path(), 0) else { return };
-    let front: &'static ClickHouseFront = Box::leak(Box::new(front));
-    let place = Place { front, database: "full".to_owned(), dir: TempDir::new().unwrap() };
+    let Some(place) = Place::apart("full") else { return };
+    let front = place.front;
     let empty = {
         let store = place.open().await;
         assert_ready(&store).await;

@@ -53,11 +53,8 @@ async fn of_a_deleted_service_no_row_of_any_table_is_left() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_said_to_be_deleted_while_clickhouse_is_away() {
-    let data = TempDir::new().unwrap();
-    // Not shared: inserts of other tests would take the faults.
-    let Some(front) = ClickHouseFront::start(data.path(), 0) else { return };
-    let front: &'static ClickHouseFront = Box::leak(Box::new(front));
-    let place = Place { front, database: "away".to_owned(), dir: TempDir::new().unwrap() };
+    let Some(place) = Place::apart("away") else { return };
+    let front = place.front;
     let store = place.open().await;
     assert_ready(&store).await;
     let one = TraceId::from_bytes(1u128.to_be_bytes()).unwrap();

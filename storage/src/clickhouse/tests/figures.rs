@@ -79,11 +79,8 @@ proptest! {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_goes_wrong_while_figures_are_derived_each_span_counts_once() {
-    let data = TempDir::new().unwrap();
-    // Not shared: inserts of other tests would take the faults.
-    let Some(front) = ClickHouseFront::start(data.path(), 0) else { return };
-    let front: &'static ClickHouseFront = Box::leak(Box::new(front));
-    let place = Place { front, database: "passes".to_owned(), dir: TempDir::new().unwrap() };
+    let Some(place) = Place::apart("passes") else { return };
+    let front = place.front;
     let options = ClickHouseOptions { takeover_after: Duration::from_secs(1), ..place.options() };
     let store = ClickHouseStore::open(options).await.unwrap();
     assert_ready(&store).await;

@@ -97,11 +97,8 @@ async fn export_to_its_end(options: &ClickHouseOptions) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_export_that_is_cut_short_goes_on_where_it_was() {
-    let data = TempDir::new().unwrap();
-    // Not shared: inserts of other tests would take the faults.
-    let Some(front) = ClickHouseFront::start(data.path(), 0) else { return };
-    let front: &'static ClickHouseFront = Box::leak(Box::new(front));
-    let place = Place { front, database: "export".to_owned(), dir: TempDir::new().unwrap() };
+    let Some(place) = Place::apart("export") else { return };
+    let front = place.front;
     filled(place.dir.path()).await;
     let options = ClickHouseOptions { spool: embedded(place.dir.path()), ..place.options() };
     migrate(&options).await.unwrap();
