@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::columns::{Columns, resource};
 use super::merge::{BATCH_ROWS, Batch, Batches};
-use super::part::{Field, PartId, PartWriter, Projection, RowGroup, SharedPart};
+use super::part::{Effort, Field, PartId, PartWriter, Projection, RowGroup, SharedPart};
 use super::replace::{Alone, Unfinished, remove, replace};
 use super::shared::Shared;
 use super::{figures, quarantine, seal};
@@ -70,7 +70,7 @@ fn rewrite(shared: &Shared, alone: &Alone<'_>, part: &SharedPart, what: &Deletio
     let unfinished = Unfinished::create(shared, id)?;
     let old = std::slice::from_ref(part);
     let mut batches = Batches::new(old, BATCH_ROWS);
-    let mut writer = PartWriter::create(&shared.disk, &unfinished.0, batches.attributes())?;
+    let mut writer = PartWriter::create(&shared.disk, &unfinished.0, batches.attributes(), Effort::Full)?;
     while let Some(Batch { columns, order }) = batches.next()? {
         let columns = &*columns;
         match what {

@@ -6,7 +6,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::part::{Part, PartId, PartWriter, SharedPart};
+use super::part::{Effort, Part, PartId, PartWriter, SharedPart};
 use super::replace::{Alone, Unfinished, replace};
 use super::shared::Shared;
 use super::{disk, figures, part, quarantine};
@@ -140,7 +140,7 @@ fn write(
     throttle: &Throttle,
 ) -> Result<Option<usize>, QueryError> {
     let mut batches = Batches::new(inputs, BATCH_ROWS);
-    let mut writer = PartWriter::create(&shared.disk, &unfinished.0, batches.attributes())?;
+    let mut writer = PartWriter::create(&shared.disk, &unfinished.0, batches.attributes(), Effort::Full)?;
     let mut rows = 0;
     while let Some(batch) = batches.next()? {
         writer.push(&batch.columns, &batch.order)?;

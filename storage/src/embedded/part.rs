@@ -25,6 +25,7 @@ use crate::topology::{FiguresQuery, Presence, Resolution, Totals};
 
 mod cache;
 mod chunk;
+mod codec;
 mod disk;
 pub(super) mod encoding;
 mod field;
@@ -50,6 +51,7 @@ mod value_filter;
 mod write;
 
 pub(super) use cache::Cache;
+pub(super) use codec::Effort;
 pub(super) use disk::{Disk, sync_dir};
 pub(super) use field::{Field, Projection};
 pub(super) use group::{Candidates, RowGroup};
@@ -59,15 +61,16 @@ pub(super) use order::order;
 pub(super) use tests::read_all;
 pub(super) use write::{PartWriter, write};
 
+use codec::Codec;
 use encoding::byte_array;
-use file::{PartFile, decompress};
+use file::PartFile;
 use meta::PartMeta;
 use pages::{ColumnPages, IdPage, PageMeta};
 use traces::TraceFilter;
 
 /// Version of the part format that this code writes and reads.
-const FORMAT: u32 = 3;
-/// The oldest format that is read. In format 2 timestamps are always delta-encoded.
+const FORMAT: u32 = 4;
+/// The oldest format that is read. Before format 4 pages are compressed with zstd, and before format 3 timestamps are delta-encoded.
 const OLDEST_FORMAT: u32 = 2;
 
 pub(super) const SPANS_FILE: &str = "spans.parquet";
@@ -259,7 +262,10 @@ impl Part {
 
     fn content(&self, column: &ColumnPages, page: &PageMeta) -> Result<Vec<u8>, QueryError> {
         let content = self.spans.read_checked(page.offset, page.len as usize, page.crc32c)?;
-        if column.is_compressed { decompress(&content, page.decompressed_len as usize) } else { Ok(content) }
+        match column.codec {
+            Codec::Plain => Ok(content),
+            codec => codec.decompress(&content, page.decompressed_len as usize),
+        }
     }
 
     /// Some bytes of a page of ids. Its checksum is of all of them: the first time, all are read.

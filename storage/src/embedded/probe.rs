@@ -7,7 +7,7 @@ use laneway_proto::otlp::reader::{ReadError, TracesRequest};
 
 use super::figures;
 use super::merge::{BATCH_ROWS, Batches};
-use super::part::{self, Cache, Disk, Part, PartId, PartWriter};
+use super::part::{self, Cache, Disk, Effort, Part, PartId, PartWriter};
 use super::segment::Segment;
 use crate::QueryError;
 use crate::topology::AdmissionLimits;
@@ -40,7 +40,7 @@ impl OpenSegment {
     /// # Errors
     /// When the directory cannot be written.
     pub fn write_part(&self, order: &[u32], dir: &Path) -> std::io::Result<()> {
-        part::write(&Disk::default(), self.0.columns(), order, dir)
+        part::write(&Disk::default(), self.0.columns(), order, dir, Effort::Little)
     }
 
     /// Bytes of memory that it takes.
@@ -94,7 +94,7 @@ pub fn merge_parts(data_dir: &Path, to: &Path) -> Result<usize, QueryError> {
         }
     }
     let mut batches = Batches::new(&parts, BATCH_ROWS);
-    let mut writer = PartWriter::create(&Disk::default(), to, batches.attributes())?;
+    let mut writer = PartWriter::create(&Disk::default(), to, batches.attributes(), Effort::Full)?;
     let mut spans = 0;
     while let Some(batch) = batches.next()? {
         writer.push(&batch.columns, &batch.order)?;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::figures;
-use super::part::{self, Part, PartId};
+use super::part::{self, Effort, Part, PartId};
 use super::replace::Unfinished;
 use super::shared::Shared;
 use super::view::{LiveSegment, View};
@@ -100,6 +100,8 @@ fn write_part(
     if let Some(derived) = &derived {
         derived.write(&shared.disk, &unfinished.0)?;
     }
-    part::write(&shared.disk, spans.columns(), &order, &unfinished.0)?;
+    // Where nothing merges it, it stays.
+    let effort = if shared.options.merge.enabled { Effort::Little } else { Effort::Full };
+    part::write(&shared.disk, spans.columns(), &order, &unfinished.0, effort)?;
     Ok((unfinished.commit(shared, id)?, derived))
 }

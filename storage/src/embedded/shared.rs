@@ -64,6 +64,8 @@ pub(super) struct Shared {
 struct Queue {
     // By ingest thread.
     jobs: Box<[VecDeque<Job>]>,
+    // The segment that is being sealed; or was, and what it leaves is not yet ready for the next.
+    sealing: Option<u64>,
     closing: bool,
 }
 
@@ -136,7 +138,7 @@ impl Shared {
             spare_segments: Mutex::default(),
             next_segment: next_segment.into(),
             beginning_segments: AtomicUsize::new(0),
-            queue: Mutex::new(Queue { jobs, closing: false }),
+            queue: Mutex::new(Queue { jobs, sealing: None, closing: false }),
             queue_changed: threads.map(|_| Condvar::new()).collect(),
             segments_changed: Condvar::new(),
             failure: Mutex::default(),
@@ -267,14 +269,18 @@ impl Shared {
         Some(jobs)
     }
 
-    /// The oldest segment that waits to be sealed; waits for one. `None` when the store closes.
+    /// The oldest segment that waits to be sealed; waits for one. `None` when the store closes. Whoever asks is done with the one before.
     pub(super) fn next_to_seal(&self) -> Option<Arc<LiveSegment>> {
         let mut queue = self.queue.lock();
+        if queue.sealing.take().is_some() {
+            self.segments_changed.notify_all();
+        }
         loop {
             if queue.closing {
                 return None;
             }
             if let Some(oldest) = self.view().live.iter().find(|segment| !segment.is_open()) {
+                queue.sealing = Some(oldest.number);
                 return Some(Arc::clone(oldest));
             }
             self.segments_changed.wait(&mut queue);
@@ -311,16 +317,25 @@ impl Shared {
         self.spare_segments.lock().clear();
     }
 
-    /// Waits until at most `most` segments wait to be sealed; `false` when the store closes instead.
+    /// Waits until at most `most` segments wait to be sealed, and memory and log of those that were are ready for the next; `false`
+    /// when the store closes instead.
     pub(super) fn wait_for_sealing(&self, most: usize) -> bool {
         let mut queue = self.queue.lock();
-        while self.view().live.iter().filter(|segment| !segment.is_open()).count() > most {
+        while self.unsealed(queue.sealing) > most {
             if queue.closing {
                 return false;
             }
             self.segments_changed.wait(&mut queue);
         }
         true
+    }
+
+    /// How many segments wait to be sealed, with the one that is being sealed until it is quite done.
+    fn unsealed(&self, sealing: Option<u64>) -> usize {
+        let view = self.view();
+        let closed = || view.live.iter().filter(|segment| !segment.is_open());
+        let is_finishing = sealing.is_some_and(|number| closed().all(|segment| segment.number != number));
+        closed().count() + usize::from(is_finishing)
     }
 
     /// Waits until the view is as wished; `false` when the deadline comes, or the store closes, before.

@@ -23,7 +23,14 @@ fn parts_of(inputs: &[Vec<Span>]) -> (TempDir, Vec<SharedPart>) {
         std::fs::create_dir(&dir).unwrap();
         let mut segment = Segment::default();
         segment.append(TracesRequest::new(&to_otlp::traces_data(spans))).unwrap();
-        part::write(&Disk::default(), segment.columns(), &part::order(segment.columns()), &dir).unwrap();
+        part::write(
+            &Disk::default(),
+            segment.columns(),
+            &part::order(segment.columns()),
+            &dir,
+            Effort::Little,
+        )
+        .unwrap();
         Arc::new(Part::open(&dir, id, &Cache::new(1 << 20)).unwrap())
     });
     let parts = parts.collect();
@@ -149,7 +156,8 @@ fn what_is_written_is_what_was_merged() {
     let merged = dir.path().join("merged");
     std::fs::create_dir(&merged).unwrap();
     let mut batches = Batches::new(&parts, 1_024);
-    let mut writer = PartWriter::create(&Disk::default(), &merged, batches.attributes()).unwrap();
+    let mut writer =
+        PartWriter::create(&Disk::default(), &merged, batches.attributes(), Effort::Full).unwrap();
     while let Some(batch) = batches.next().unwrap() {
         writer.push(&batch.columns, &batch.order).unwrap();
     }

@@ -1,7 +1,7 @@
 //! Writing one column of a row group: its pages, and what Parquet's footer says of them.
 
 use bytes::Bytes;
-use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::basic::Encoding;
 use parquet::column::page::{CompressedPage, Page, PageWriter};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::Result;
@@ -9,6 +9,7 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 
+use super::codec::{Codec, Compressor};
 use super::encoding::hybrid;
 use super::pages::{ColumnPages, PageEncoding, PageMeta};
 
@@ -16,7 +17,7 @@ use super::pages::{ColumnPages, PageEncoding, PageMeta};
 pub(super) struct Chunk<'a> {
     column: ColumnDescPtr,
     // None leaves the pages as they are.
-    compressor: Option<&'a mut zstd::bulk::Compressor<'static>>,
+    compressor: Option<&'a mut Compressor>,
     file: TrackedWrite<Vec<u8>>,
     decompressed_bytes: usize,
     pages: ColumnPages,
@@ -26,11 +27,11 @@ impl<'a> Chunk<'a> {
     pub(super) fn new(
         column: ColumnDescPtr,
         encoding: PageEncoding,
-        compressor: Option<&'a mut zstd::bulk::Compressor<'static>>,
+        compressor: Option<&'a mut Compressor>,
         page_rows: usize,
     ) -> Self {
-        let is_compressed = compressor.is_some();
-        let pages = ColumnPages { encoding, is_compressed, page_rows, dictionary: None, pages: Vec::new() };
+        let codec = compressor.as_ref().map_or(Codec::Plain, |compressor| compressor.codec());
+        let pages = ColumnPages { encoding, codec, page_rows, dictionary: None, pages: Vec::new() };
         Self { column, compressor, file: TrackedWrite::new(Vec::new()), decompressed_bytes: 0, pages }
     }
 
@@ -107,17 +108,13 @@ impl<'a> Chunk<'a> {
     /// The bytes of the chunk, what the footer says of it, and its pages, with offsets from the chunk's begin.
     pub(super) fn finish(self, rows: usize) -> Result<(Bytes, ColumnCloseResult, ColumnPages)> {
         let bytes = self.file.bytes_written();
-        let codec = match self.pages.is_compressed {
-            true => Compression::ZSTD(ZstdLevel::default()),
-            false => Compression::UNCOMPRESSED,
-        };
         let first_data_page = match self.pages.dictionary {
             Some(dictionary) => (dictionary.offset + u64::from(dictionary.len)) as i64,
             None => 0,
         };
         let encodings = vec![Encoding::PLAIN, Encoding::RLE, parquet_encoding(self.pages.encoding)];
         let metadata = ColumnChunkMetaData::builder(self.column)
-            .set_compression(codec)
+            .set_compression(self.pages.codec.parquet())
             .set_encodings(encodings)
             .set_total_compressed_size(bytes as i64)
             .set_total_uncompressed_size(self.decompressed_bytes as i64)

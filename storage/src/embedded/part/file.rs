@@ -5,17 +5,11 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use super::codec::{Codec, Compressor};
 use super::corrupt;
 use super::disk::{Disk, NewFile};
 use super::meta::Section;
 use crate::QueryError;
-
-/// zstd's fastest level of good ratio: a higher one saves 2 % and costs twice the time.
-const ZSTD_LEVEL: i32 = 1;
-/// Finds long repetitions that are further apart.
-const DENSE_ZSTD_LEVEL: i32 = 3;
-/// A section or page that claims to be larger than this when decompressed is damaged.
-const MAX_DECOMPRESSED: usize = 1 << 30;
 
 /// A file of a part, read by any number of threads at once.
 #[derive(Debug)]
@@ -62,7 +56,7 @@ impl PartFile {
     pub(super) fn section(&self, section: Section) -> Result<Vec<u8>, QueryError> {
         let bytes = self.read_checked(section.offset, section.len, section.crc32c)?;
         let (len, compressed) = bytes.split_first_chunk().ok_or_else(|| corrupt("a section is cut"))?;
-        decompress(compressed, u32::from_le_bytes(*len) as usize)
+        Codec::Zstd.decompress(compressed, u32::from_le_bytes(*len) as usize)
     }
 
     /// Reads a section that [`IndexWriter::raw`] wrote.
@@ -71,54 +65,16 @@ impl PartFile {
     }
 }
 
-/// Decompresses bytes of a known decompressed length.
-pub(super) fn decompress(compressed: &[u8], len: usize) -> Result<Vec<u8>, QueryError> {
-    thread_local! {
-        // A context is 130 KB and dear to set up; a page decompresses in microseconds.
-        static DECOMPRESSOR: std::cell::RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { std::cell::RefCell::new(None) };
-    }
-    if len > MAX_DECOMPRESSED {
-        return Err(corrupt("something claims to be larger than a GiB when decompressed"));
-    }
-    DECOMPRESSOR.with_borrow_mut(|decompressor| {
-        let decompressor = match decompressor {
-            Some(decompressor) => decompressor,
-            None => decompressor.insert(zstd::bulk::Decompressor::new()?),
-        };
-        let bytes = decompressor.decompress(compressed, len).map_err(corrupt)?;
-        if bytes.len() == len { Ok(bytes) } else { Err(corrupt("a decompressed length does not match")) }
-    })
-}
-
-/// Compressors of what parts hold.
-pub(super) struct Compressors {
-    /// Of nearly everything.
-    pub(super) fast: zstd::bulk::Compressor<'static>,
-    /// Of encoded messages: few spans have some, and their long texts are alike.
-    pub(super) dense: zstd::bulk::Compressor<'static>,
-}
-
-impl Compressors {
-    pub(super) fn new() -> io::Result<Self> {
-        let of_level = zstd::bulk::Compressor::new;
-        Ok(Self { fast: of_level(ZSTD_LEVEL)?, dense: of_level(DENSE_ZSTD_LEVEL)? })
-    }
-}
-
 /// Writes `part.idx`, section by section.
 pub(super) struct IndexWriter {
     file: BufWriter<NewFile>,
     offset: u64,
-    compressor: zstd::bulk::Compressor<'static>,
+    compressor: Compressor,
 }
 
 impl IndexWriter {
     pub(super) fn create(disk: &Disk, path: &Path) -> io::Result<Self> {
-        Ok(Self {
-            file: BufWriter::new(disk.create(path)?),
-            offset: 0,
-            compressor: zstd::bulk::Compressor::new(ZSTD_LEVEL)?,
-        })
+        Ok(Self { file: BufWriter::new(disk.create(path)?), offset: 0, compressor: Compressor::zstd()? })
     }
 
     /// Writes a section as it is: pieces of it can be read.

@@ -6,6 +6,7 @@
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
+use super::codec::Codec;
 use super::encoding::{Cut, put_varint, take_varint};
 use super::field::Field;
 
@@ -42,7 +43,7 @@ pub(super) struct PageMeta {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ColumnPages {
     pub(super) encoding: PageEncoding,
-    pub(super) is_compressed: bool,
+    pub(super) codec: Codec,
     /// Rows of each page but the last.
     pub(super) page_rows: usize,
     pub(super) dictionary: Option<PageMeta>,
@@ -116,9 +117,7 @@ impl PageIndex {
         put_varint(&mut out, self.columns.len() as u64);
         for column in &self.columns {
             out.push(
-                column.encoding as u8
-                    | u8::from(column.is_compressed) << 4
-                    | u8::from(column.dictionary.is_some()) << 5,
+                column.encoding as u8 | column.codec.bits() << 4 | u8::from(column.dictionary.is_some()) << 5,
             );
             put_varint(&mut out, column.page_rows as u64);
             put_varint(&mut out, column.pages.len() as u64);
@@ -165,7 +164,7 @@ impl PageIndex {
             }
             columns.push(ColumnPages {
                 encoding,
-                is_compressed: head & 1 << 4 != 0,
+                codec: Codec::from_bits(head >> 4).ok_or(Cut)?,
                 page_rows,
                 dictionary: if head & 1 << 5 != 0 { Some(page(bytes)?) } else { None },
                 pages: (0..pages).map(|_| page(bytes)).collect::<Result<_, _>>()?,

@@ -8,6 +8,7 @@ use super::super::columns::{
 };
 use super::super::dictionary::Dictionary;
 use super::cache::{Entry, What};
+use super::codec::Codec;
 use super::encoding::{Cut, byte_array, delta::Delta, hybrid, split, take_u32};
 use super::field::{Field, Projection};
 use super::pages::{ColumnPages, PageEncoding, PageIndex, PageMeta};
@@ -148,7 +149,7 @@ impl Reader<'_> {
     fn content(&self, column: &ColumnPages, page: &PageMeta) -> Result<Arc<Vec<u8>>, QueryError> {
         let RowGroup { part, cache, keeps_pages, .. } = self.group;
         let read = || part.content(column, page);
-        if keeps_pages && column.is_compressed {
+        if keeps_pages && column.codec != Codec::Plain {
             cache.page(part.number, page.offset, read)
         } else {
             read().map(Arc::new)

@@ -26,7 +26,8 @@ fn part_in_groups(spans: &[Span], rows: usize) -> (TempDir, Part) {
         .attributes
         .iter()
         .map(|column| AttributeMeta { key: column.key.clone(), kind: column.kind() });
-    let mut writer = PartWriter::create(&Disk::default(), dir.path(), attributes.collect()).unwrap();
+    let mut writer =
+        PartWriter::create(&Disk::default(), dir.path(), attributes.collect(), Effort::Full).unwrap();
     for rows in order(columns).chunks(rows) {
         writer.push(columns, rows).unwrap();
     }

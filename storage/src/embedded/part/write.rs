@@ -9,9 +9,10 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 
 use super::super::columns::{Columns, resource, scope};
+use super::codec::{Compressors, Effort};
 use super::disk::{Disk, NewFile};
 use super::field::{Field, attribute_type};
-use super::file::{Compressors, IndexWriter};
+use super::file::IndexWriter;
 use super::keys::DecodedKeys;
 use super::meta::{AttributeMeta, NeedleMeta, PartMeta, RowGroupMeta};
 use super::pages::PageIndex;
@@ -27,13 +28,19 @@ use group::{GroupWriter, Written};
 
 /// Writes a segment's spans as a part of one row group into an existing directory, and syncs it; in the order given, which is that of
 /// [`order()`](super::order()).
-pub(in super::super) fn write(disk: &Disk, columns: &Columns, order: &[u32], dir: &Path) -> io::Result<()> {
+pub(in super::super) fn write(
+    disk: &Disk,
+    columns: &Columns,
+    order: &[u32],
+    dir: &Path,
+    effort: Effort,
+) -> io::Result<()> {
     let attributes = columns
         .attributes
         .iter()
         .map(|column| AttributeMeta { key: column.key.clone(), kind: column.kind() })
         .collect();
-    let mut writer = PartWriter::create(disk, dir, attributes)?;
+    let mut writer = PartWriter::create(disk, dir, attributes, effort)?;
     writer.push(columns, order)?;
     writer.finish()
 }
@@ -60,6 +67,7 @@ impl PartWriter {
         disk: &Disk,
         dir: &Path,
         attributes: Vec<AttributeMeta>,
+        effort: Effort,
     ) -> io::Result<Self> {
         let fields = Field::ALL.iter().map(|field| field.parquet_type());
         let types = fields.chain(attributes.iter().map(attribute_type)).collect::<Result<Vec<_>, _>>();
@@ -78,7 +86,7 @@ impl PartWriter {
             dir: dir.to_owned(),
             spans: spans.map_err(io::Error::other)?,
             index: IndexWriter::create(disk, &dir.join(INDEX_FILE))?,
-            compressors: Compressors::new()?,
+            compressors: Compressors::new(effort)?,
             meta: PartMeta {
                 format: FORMAT,
                 rows: 0,

@@ -9,6 +9,7 @@ use parquet::schema::types::ColumnDescPtr;
 
 use super::super::super::columns::{AttributeColumn, AttributeValues, Coded, MAX_DISTINCT_SHARE};
 use super::super::chunk::Chunk;
+use super::super::codec::Compressor;
 use super::super::encoding::{byte_array, hybrid, split};
 use super::super::needles::{self, Needles};
 use super::super::pages::PageEncoding;
@@ -21,8 +22,6 @@ const MAX_DICTIONARY_INTS: usize = 4096;
 const MIN_NEEDLE_VALUES: usize = 512;
 /// if a page has at most one of its values in so many rows: more would make the filter as large as the column.
 const MIN_NEEDLE_REPEATS: usize = 4;
-
-type Compressor = zstd::bulk::Compressor<'static>;
 
 /// What finds the values of a column.
 #[derive(Default)]

@@ -9,9 +9,9 @@ use parquet::schema::types::ColumnDescPtr;
 
 use super::super::super::columns::{Blobs, Coded, Columns, Strings};
 use super::super::chunk::Chunk;
+use super::super::codec::Compressors;
 use super::super::encoding::{byte_array, delta, hybrid, split};
 use super::super::field::Field;
-use super::super::file::Compressors;
 use super::super::links;
 use super::super::meta::AttributeMeta;
 use super::super::pages::{ColumnPages, PageEncoding};
