@@ -69,6 +69,16 @@ impl Coded {
         Some(last)
     }
 
+    /// Adds the value of the next row if it has this number, which may be any; returns whether it has.
+    #[inline(always)]
+    pub(super) fn push_guess(&mut self, guess: u32, value: &[u8]) -> bool {
+        let is_right = self.values.has(guess) && self.values.is(guess, value);
+        if is_right {
+            self.ids.push(guess);
+        }
+        is_right
+    }
+
     /// The value of a row; nothing when the column was not read.
     pub(super) fn get(&self, row: usize) -> &[u8] {
         self.ids.get(row).map_or(&[], |&id| self.values.get(id))

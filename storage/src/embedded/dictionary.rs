@@ -62,6 +62,12 @@ impl Dictionary {
         self.values().get(id as usize)
     }
 
+    /// Whether it gave this number out. For a dictionary that grows.
+    #[inline(always)]
+    pub(super) fn has(&self, id: u32) -> bool {
+        (id as usize) < self.values.len()
+    }
+
     /// Whether the value of a number that was given out is this one. For a dictionary that grows.
     #[inline(always)]
     pub(super) fn is(&self, id: u32, value: &[u8]) -> bool {

@@ -16,13 +16,13 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::columns::Columns;
-use super::part::{Disk, SharedPart};
+use super::part::{Disk, Effort, SharedPart};
 use super::quarantine;
 use super::shared::Shared;
 use super::view::View;
 use crate::QueryError;
 use crate::topology::{
-    Addition, Admission, AdmissionLimits, Figures, FiguresQuery, Ledger, Resolution, Roles, Totals,
+    Addition, Admission, AdmissionLimits, Figures, FiguresQuery, Ledger, Resolution, Totals,
 };
 
 mod encode;
@@ -38,7 +38,7 @@ mod traces;
 pub(super) use file::{FIGURES_FILE, FiguresCache, FiguresFile};
 pub(super) use history::{History, expire, forget_service, keep};
 
-use extract::Extracted;
+use extract::{Extracted, KnownRoles};
 use recent::Recent;
 use traces::Traces;
 
@@ -74,7 +74,7 @@ pub(super) struct Derivation(Mutex<State>);
 
 pub(super) struct State {
     began: Instant,
-    roles: Roles,
+    known: KnownRoles,
     recent: Recent,
     ledger: Ledger,
     // Whether what a process before this one sealed is remembered.
@@ -86,7 +86,7 @@ impl State {
     pub(super) fn new(limits: AdmissionLimits) -> Self {
         Self {
             began: Instant::now(),
-            roles: Roles::default(),
+            known: KnownRoles::default(),
             recent: Recent::default(),
             ledger: Ledger::bounded(Admission::new(limits)),
             is_filled: false,
@@ -132,7 +132,7 @@ impl Derivation {
         let max_bytes = if is_coming { options.recent_bytes } else { options.recent_bytes / QUIET_SHARE };
         state.recent.forget(max_bytes, options.recent_max_age, Instant::now());
         if state.recent.is_empty() {
-            state.roles = Roles::default();
+            state.known = KnownRoles::default();
             state.ledger.forget_roles();
             state.live = None;
         }
@@ -151,8 +151,8 @@ impl Derivation {
 
 impl Derived {
     /// Writes the figures into the directory of a part, and syncs the file.
-    pub(super) fn write(&self, disk: &Disk, dir: &Path) -> std::io::Result<()> {
-        file::write(disk, dir, &self.totals, file::FAST_ZSTD_LEVEL)
+    pub(super) fn write(&self, disk: &Disk, dir: &Path, effort: Effort) -> std::io::Result<()> {
+        file::write(disk, dir, &self.totals, effort)
     }
 }
 
@@ -160,13 +160,13 @@ impl State {
     /// For benchmarks: derives the figures of a segment, encodes them, and remembers its traces; returns the bytes.
     pub(super) fn seal(&mut self, columns: &Columns, order: &[u32]) -> std::io::Result<usize> {
         let derived = self.derive(columns, order);
-        let sections = file::sections(&derived.totals, file::FAST_ZSTD_LEVEL)?;
+        let sections = file::sections(&derived.totals, Effort::Little)?;
         self.remember(&TopologyOptions::default(), derived.traces);
-        Ok(sections.iter().map(|section| section.compressed.len()).sum())
+        Ok(sections.iter().map(|section| section.content.len()).sum())
     }
 
     fn derive(&mut self, columns: &Columns, order: &[u32]) -> Derived {
-        let extracted = Extracted::of(columns, columns.len(), &mut self.roles);
+        let extracted = Extracted::of(columns, columns.len(), &mut self.known);
         let mut traces = extracted.traces(order.iter().copied());
         Derived { totals: self.add_up(&mut traces), traces }
     }
@@ -178,7 +178,12 @@ impl State {
         for number in 0..traces.len() {
             let key = traces.key(number);
             if let Some(trace_id) = laneway_proto::TraceId::from_bytes(key) {
-                self.ledger.add_trace(&self.roles, trace_id, self.recent.get(&key), traces.get(number));
+                self.ledger.add_trace(
+                    self.known.roles(),
+                    trace_id,
+                    self.recent.get(&key),
+                    traces.get(number),
+                );
             }
         }
         let mut totals = self.ledger.take_totals();
@@ -189,8 +194,8 @@ impl State {
     fn remember(&mut self, options: &TopologyOptions, traces: Traces) {
         self.recent.insert(traces, Instant::now());
         self.recent.forget(options.recent_bytes, options.recent_max_age, Instant::now());
-        if self.roles.len() > MAX_ROLES {
-            self.recent.renumber(&mut self.roles, MAX_ROLES / 2);
+        if self.known.roles().len() > MAX_ROLES {
+            self.recent.renumber(self.known.renumber(), MAX_ROLES / 2);
             self.ledger.forget_roles();
         }
     }
@@ -221,7 +226,7 @@ impl State {
     fn fill_from(&mut self, part: &SharedPart) -> Result<(), QueryError> {
         for group in part.row_groups() {
             let columns = group.load(0..group.rows(), &extract::projection())?;
-            let extracted = Extracted::of(&columns, columns.len(), &mut self.roles);
+            let extracted = Extracted::of(&columns, columns.len(), &mut self.known);
             let mut traces = extracted.traces(0..columns.len() as u32);
             self.recent.complete(&mut traces);
             self.recent.insert(traces, Instant::now());
@@ -239,8 +244,8 @@ impl State {
         let mut spans = Vec::new();
         for (segment, &(_, rows)) in view.live.iter().zip(&rows) {
             let segment = segment.spans.read();
-            let extracted = Extracted::of(segment.columns(), rows, &mut self.roles);
-            spans.extend((0..rows as u32).map(|row| (extracted.trace(row), extracted.span(row))));
+            let extracted = Extracted::of(segment.columns(), rows, &mut self.known);
+            spans.extend(extracted.into_spans());
         }
         spans.sort_by_key(|(trace, _)| *trace);
         let mut traces = Traces::with_capacity(spans.len());
@@ -298,6 +303,6 @@ pub(super) fn merge(
     let mut totals = addition.totals();
     change(&mut totals);
     totals.prune();
-    file::write(disk, dir, &totals, file::ZSTD_LEVEL)?;
+    file::write(disk, dir, &totals, Effort::Full)?;
     Ok(())
 }

@@ -51,7 +51,7 @@ mod value_filter;
 mod write;
 
 pub(super) use cache::Cache;
-pub(super) use codec::Effort;
+pub(super) use codec::{Codec, Effort};
 pub(super) use disk::{Disk, sync_dir};
 pub(super) use field::{Field, Projection};
 pub(super) use group::{Candidates, RowGroup};
@@ -61,7 +61,6 @@ pub(super) use order::order;
 pub(super) use tests::read_all;
 pub(super) use write::{PartWriter, write};
 
-use codec::Codec;
 use encoding::byte_array;
 use file::PartFile;
 use meta::PartMeta;
@@ -262,10 +261,7 @@ impl Part {
 
     fn content(&self, column: &ColumnPages, page: &PageMeta) -> Result<Vec<u8>, QueryError> {
         let content = self.spans.read_checked(page.offset, page.len as usize, page.crc32c)?;
-        match column.codec {
-            Codec::Plain => Ok(content),
-            codec => codec.decompress(&content, page.decompressed_len as usize),
-        }
+        column.codec.decompress(content, page.decompressed_len as usize)
     }
 
     /// Some bytes of a page of ids. Its checksum is of all of them: the first time, all are read.

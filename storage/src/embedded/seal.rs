@@ -91,6 +91,8 @@ fn write_part(
     id: PartId,
 ) -> Result<(Part, Option<figures::Derived>), QueryError> {
     let unfinished = Unfinished::create(shared, id)?;
+    // Where nothing merges it, it stays.
+    let effort = if shared.options.merge.enabled { Effort::Little } else { Effort::Full };
     let spans = segment.spans.read();
     let order = part::order(spans.columns());
     let derived = match shared.options.derives_figures {
@@ -98,10 +100,8 @@ fn write_part(
         false => None,
     };
     if let Some(derived) = &derived {
-        derived.write(&shared.disk, &unfinished.0)?;
+        derived.write(&shared.disk, &unfinished.0, effort)?;
     }
-    // Where nothing merges it, it stays.
-    let effort = if shared.options.merge.enabled { Effort::Little } else { Effort::Full };
     part::write(&shared.disk, spans.columns(), &order, &unfinished.0, effort)?;
     Ok((unfinished.commit(shared, id)?, derived))
 }

@@ -9,6 +9,8 @@ pub(in super::super) const MAX_DISTINCT_SHARE: usize = 4;
 /// A column has at least this many values before it is judged by their share. Fewer would condemn columns whose few thousand
 /// distinct values have only just been seen for the first time.
 const MIN_VALUES_TO_JUDGE: usize = 32 * 1024;
+/// For so many segments a column whose text turned out to be mostly distinct is expected to be so again.
+const SEGMENTS_UNTIL_JUDGED: u8 = 15;
 
 /// The type of an attribute column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -49,6 +51,8 @@ pub(in super::super) struct AttributeColumn {
     /// The rows that have the attribute, ascending.
     pub(in super::super) rows: Vec<u32>,
     pub(in super::super) values: AttributeValues,
+    // Of text without a dictionary: for how many segments it is taken for granted that it is still better so.
+    pub(in super::super) segments_until_judged: u8,
 }
 
 impl AttributeColumn {
@@ -59,7 +63,7 @@ impl AttributeColumn {
             AttributeType::Double => AttributeValues::Double(Vec::new()),
             AttributeType::Bool => AttributeValues::Bool(Vec::new()),
         };
-        Self { key, rows: Vec::new(), values }
+        Self { key, rows: Vec::new(), values, segments_until_judged: 0 }
     }
 
     pub(in super::super) fn kind(&self) -> AttributeType {
@@ -79,6 +83,8 @@ impl AttributeColumn {
 
     /// Adds the value of a row behind all others, if it is of this column's type, and returns whether it is.
     ///
+    /// Of text, `guess` is the number that it may have, or any other; it becomes the number that it has.
+    ///
     /// # Errors
     /// When it is text, but not UTF-8.
     #[inline(always)]
@@ -86,12 +92,16 @@ impl AttributeColumn {
         &mut self,
         row: usize,
         value: impl MaybeScalar<'a>,
+        guess: &mut u32,
     ) -> Result<bool, ReadError> {
         match &mut self.values {
             AttributeValues::String(values) => {
                 let Some(text) = value.string() else { return Ok(false) };
-                if values.push_last(text.as_bytes()).is_none() {
-                    self.push_other_text(text)?;
+                if !values.push_guess(*guess, text.as_bytes()) {
+                    match values.push_last(text.as_bytes()) {
+                        Some(last) => *guess = last,
+                        None => *guess = self.push_other_text(text)?,
+                    }
                 }
             }
             AttributeValues::Plain(values) => {
@@ -118,15 +128,16 @@ impl AttributeColumn {
 
     /// Adds a text that differs from the one before to a column with a dictionary.
     #[inline(never)]
-    fn push_other_text(&mut self, text: Text<'_>) -> Result<(), ReadError> {
-        if let AttributeValues::String(coded) = &mut self.values {
-            let distinct = coded.values.len();
-            coded.ids.push(coded.values.intern(text.as_bytes(), || text.validate())?);
-            if coded.values.len() > distinct && coded.is_mostly_distinct() {
-                self.values = AttributeValues::Plain(coded.to_strings(self.rows.capacity()));
-            }
+    fn push_other_text(&mut self, text: Text<'_>) -> Result<u32, ReadError> {
+        let AttributeValues::String(coded) = &mut self.values else { return Ok(u32::MAX) };
+        let distinct = coded.values.len();
+        let id = coded.values.intern(text.as_bytes(), || text.validate())?;
+        coded.ids.push(id);
+        if coded.values.len() > distinct && coded.is_mostly_distinct() {
+            self.values = AttributeValues::Plain(coded.to_strings(self.rows.capacity()));
+            self.segments_until_judged = SEGMENTS_UNTIL_JUDGED;
         }
-        Ok(())
+        Ok(id)
     }
 
     pub(super) fn truncate(&mut self, rows: usize) {
@@ -146,12 +157,16 @@ impl AttributeColumn {
         matches!(self.values, AttributeValues::Plain(_))
     }
 
-    /// Forgets all values, and keeps the buffers.
+    /// Forgets all values, and keeps the buffers. Text that was mostly distinct is expected to be so for some segments more.
     pub(in super::super) fn clear(&mut self) {
         self.rows.clear();
         match &mut self.values {
             AttributeValues::String(values) => values.clear(),
-            // It is judged anew.
+            // To judge it anew costs a dictionary of a quarter of its values, which is then thrown away.
+            AttributeValues::Plain(values) if self.segments_until_judged > 0 => {
+                self.segments_until_judged -= 1;
+                values.truncate(0);
+            }
             AttributeValues::Plain(_) => self.values = AttributeValues::String(Coded::default()),
             AttributeValues::Int(values) => values.clear(),
             AttributeValues::Double(values) => values.clear(),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use foldhash::fast::FixedState;
+use foldhash::fast::{FixedState, RandomState};
 use hashbrown::HashMap;
 use laneway_proto::Lane;
 
@@ -41,42 +41,78 @@ pub(super) fn projection() -> Projection {
     projection
 }
 
-/// The first rows of columns, as known spans.
-pub(super) struct Extracted<'a> {
-    columns: &'a Columns,
+/// Rows of columns, as known spans.
+pub(super) struct Extracted {
     // By row.
-    roles: Vec<RoleId>,
+    spans: Vec<(TraceKey, KnownSpan)>,
 }
 
-impl<'a> Extracted<'a> {
+/// Roles, and what those of earlier columns were found by.
+#[derive(Default)]
+pub(super) struct KnownRoles {
+    roles: Roles,
+    ids: HashMap<Prints, RoleId, RandomState>,
+    // What prints are made with. The seed is random, so no sender can aim for collisions.
+    hasher: RandomState,
+}
+
+/// The hashes of what the role of a row is made of.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Prints {
+    resource: u64,
+    name: u64,
+    kind_and_status: u64,
+    lane: u64,
+    trace_state: u64,
+    peer: u64,
+}
+
+impl KnownRoles {
+    /// More prints than this are forgotten: several may belong to a role.
+    const MAX_PRINTS: usize = 1 << 16;
+
+    pub(super) fn roles(&self) -> &Roles {
+        &self.roles
+    }
+
+    /// For changing all roles: what they were found by is forgotten.
+    pub(super) fn renumber(&mut self) -> &mut Roles {
+        self.ids.clear();
+        &mut self.roles
+    }
+}
+
+impl Extracted {
     /// The first `rows` rows.
-    pub(super) fn of(columns: &'a Columns, rows: usize, roles: &mut Roles) -> Self {
-        // Row by row, as the columns lie in memory, though they are asked for in another order.
-        let mut interner = Interner::new(columns, rows);
-        Self { columns, roles: (0..rows).map(|row| interner.role(roles, row)).collect() }
+    pub(super) fn of(columns: &Columns, rows: usize, known: &mut KnownRoles) -> Self {
+        let mut interner = Interner::new(columns, rows, known);
+        // Row by row, as the columns lie in memory. They are asked for in another order, in which each field would be a place of its own
+        // in memory to wait for.
+        let spans = (0..rows).map(|row| {
+            let span = KnownSpan {
+                span_id: u64::from_be_bytes(columns.span_id[row]),
+                parent_span_id: u64::from_be_bytes(columns.parent_span_id[row]),
+                start_unix_ns: columns.start_unix_ns[row],
+                duration_ns: columns.clamped_duration_ns(row),
+                role: interner.role(row),
+            };
+            (columns.trace_id[row], span)
+        });
+        Self { spans: spans.collect() }
     }
 
-    /// Which trace a row belongs to.
-    pub(super) fn trace(&self, row: u32) -> TraceKey {
-        self.columns.trace_id[row as usize]
-    }
-
-    /// The span of a row.
-    pub(super) fn span(&self, row: u32) -> KnownSpan {
-        let row = row as usize;
-        KnownSpan {
-            span_id: u64::from_be_bytes(self.columns.span_id[row]),
-            parent_span_id: u64::from_be_bytes(self.columns.parent_span_id[row]),
-            start_unix_ns: self.columns.start_unix_ns[row],
-            duration_ns: self.columns.clamped_duration_ns(row),
-            role: self.roles[row],
-        }
+    /// The traces and spans of all rows.
+    pub(super) fn into_spans(self) -> Vec<(TraceKey, KnownSpan)> {
+        self.spans
     }
 
     /// The spans of these rows, which are ordered by trace.
     pub(super) fn traces(&self, rows: impl ExactSizeIterator<Item = u32>) -> Traces {
         let mut traces = Traces::with_capacity(rows.len());
-        rows.for_each(|row| traces.push(self.trace(row), self.span(row)));
+        for row in rows {
+            let (trace, span) = self.spans[row as usize];
+            traces.push(trace, span);
+        }
         traces
     }
 }
@@ -84,6 +120,7 @@ impl<'a> Extracted<'a> {
 /// Finds the roles of rows. Rows that share what makes a role are told by the numbers of their values.
 struct Interner<'a> {
     columns: &'a Columns,
+    known: &'a mut KnownRoles,
     // By number of the resource.
     places: Vec<Option<Arc<Place>>>,
     // What tracestates say, each once; nothing is the first. Found by a hash of all of the text but the id of the calling span.
@@ -118,9 +155,10 @@ struct Numbers {
 
 impl<'a> Interner<'a> {
     /// Of the first `rows` rows.
-    fn new(columns: &'a Columns, rows: usize) -> Self {
+    fn new(columns: &'a Columns, rows: usize, known: &'a mut KnownRoles) -> Self {
         let mut interner = Self {
             columns,
+            known,
             places: vec![None; columns.resource.values.len()],
             trace_states: vec![TraceState::default()],
             known_trace_states: [(TraceState::default(), 0)].into_iter().collect(),
@@ -141,9 +179,9 @@ impl<'a> Interner<'a> {
                 interner.look_for_lanes(column, rows);
             }
         }
-        for (number, column) in (1..).zip(&columns.attributes) {
+        for column in &columns.attributes {
             if PEER_ATTRIBUTES.contains(&column.key.as_str()) {
-                interner.print(number, column, rows);
+                interner.print(column, rows);
             }
         }
         interner
@@ -172,7 +210,9 @@ impl<'a> Interner<'a> {
     }
 
     /// Mixes the values of a column into the prints of its rows.
-    fn print(&mut self, number: u64, column: &AttributeColumn, rows: usize) {
+    fn print(&mut self, column: &AttributeColumn, rows: usize) {
+        let hasher = &self.known.hasher;
+        let key = hasher.hash_one(&column.key);
         // Which kinds of span say something by it is the same for all its rows.
         let says: Vec<bool> = SpanKind::ALL.iter().map(|&kind| is_said_by(kind, &column.key)).collect();
         let is_url = matches!(column.key.as_str(), "url.full" | "http.url");
@@ -180,7 +220,7 @@ impl<'a> Interner<'a> {
             // Of a URL, nothing but the host is of interest; what comes behind it is different for each span.
             let text =
                 if is_url { text.splitn(4, |&byte| byte == b'/').nth(2).unwrap_or(text) } else { text };
-            FixedState::default().hash_one(text)
+            hasher.hash_one(text)
         };
         let hashes: Vec<u64> = match &column.values {
             AttributeValues::String(coded) => {
@@ -197,14 +237,14 @@ impl<'a> Interner<'a> {
                 break;
             }
             if says[kind_place(self.columns.kind[row])] {
-                let print = FixedState::default().hash_one((self.peer_prints[row], number, hash));
+                let print = hasher.hash_one((self.peer_prints[row], key, hash));
                 // 0 says that there is nothing.
                 self.peer_prints[row] = print | 1;
             }
         }
     }
 
-    fn role(&mut self, roles: &mut Roles, row: usize) -> RoleId {
+    fn role(&mut self, row: usize) -> RoleId {
         let columns = self.columns;
         let (state, is_called) = self.trace_state(row);
         let pack = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
@@ -223,7 +263,7 @@ impl<'a> Interner<'a> {
         let role = match self.roles.get(&numbers) {
             Some(&role) => role,
             None => {
-                let role = self.new_role(roles, row, state, is_called);
+                let role = self.known_role(row, state, is_called);
                 self.roles.insert(numbers, role);
                 role
             }
@@ -232,11 +272,36 @@ impl<'a> Interner<'a> {
         role
     }
 
-    fn new_role(&mut self, roles: &mut Roles, row: usize, state: u32, is_called: bool) -> RoleId {
+    /// The role of the first row of these columns that has it.
+    fn known_role(&mut self, row: usize, state: u32, is_called: bool) -> RoleId {
+        let columns = self.columns;
+        let KnownRoles { hasher, ids, .. } = &*self.known;
+        let prints = Prints {
+            resource: hasher.hash_one(columns.resource.get(row)),
+            name: hasher.hash_one(columns.name.get(row)),
+            kind_and_status: u64::from(columns.kind[row] as u32) << 32
+                | u64::from(columns.status[row] as u32),
+            lane: if self.names_lane[row] { hasher.hash_one(columns.lane.get(row)) } else { 0 },
+            trace_state: hasher.hash_one((&self.trace_states[state as usize], is_called)),
+            peer: self.peer_prints[row],
+        };
+        if let Some(&role) = ids.get(&prints) {
+            return role;
+        }
+        let role = self.new_role(row, state, is_called);
+        let ids = &mut self.known.ids;
+        if ids.len() >= KnownRoles::MAX_PRINTS {
+            ids.clear();
+        }
+        ids.insert(prints, role);
+        role
+    }
+
+    fn new_role(&mut self, row: usize, state: u32, is_called: bool) -> RoleId {
         let columns = self.columns;
         let (place, peer) = (self.place(columns.resource.ids[row]), self.peer(row));
         let state = &self.trace_states[state as usize];
-        roles.intern(Role {
+        self.known.roles.intern(Role {
             place,
             operation: String::from_utf8_lossy(columns.name.get(row)).into(),
             kind: SpanKind::from_otlp(columns.kind[row]),

@@ -1,12 +1,12 @@
 //! `figures.bin`: the figures of a part, at each resolution.
 //!
 //! ```text
-//! magic "LWFIGS01"
+//! magic "LWFIGS01" where the sections are compressed with zstd, "LWFIGS02" where they are not compressed
 //! first and last bucket that it has figures of, in seconds since the Unix epoch: u64 each
 //! for the keys, then each resolution, finest first: length of the section, length decompressed, CRC-32C of the section: u32 each; a coarser
 //!   resolution that is not written has length 0, and is made of the finer one
 //! CRC-32C of all above: u32
-//! the sections, each zstd; see `encode` for what is in them
+//! the sections; see `encode` for what is in them
 //! ```
 //! Numbers are little-endian.
 
@@ -21,23 +21,20 @@ use quick_cache::sync::Cache;
 
 use super::encode;
 use crate::QueryError;
-use crate::embedded::part::Disk;
+use crate::embedded::part::{Codec, Disk, Effort};
 use crate::topology::{FiguresQuery, Presence, Resolution, Totals};
 
 pub(in super::super) const FIGURES_FILE: &str = "figures.bin";
 
-const MAGIC: [u8; 8] = *b"LWFIGS01";
+const ZSTD_MAGIC: [u8; 8] = *b"LWFIGS01";
+const PLAIN_MAGIC: [u8; 8] = *b"LWFIGS02";
 /// Keys, and the rows of each resolution.
 const SECTIONS: usize = 1 + Resolution::ALL.len();
 const HEADER_LEN: usize = 8 + 2 * 8 + SECTIONS * 12 + 4;
 /// A coarser resolution is written where it has so many times fewer sums than what is written of the finer ones; else it is made of those
 /// when somebody asks. Of a few seconds or minutes it would say the same once more.
 const MIN_SHRINKAGE: usize = 2;
-/// Of a sealed segment's, which are soon merged.
-pub(super) const FAST_ZSTD_LEVEL: i32 = 1;
-pub(super) const ZSTD_LEVEL: i32 = 3;
-/// A section that claims to be larger when decompressed is damaged.
-const MAX_DECOMPRESSED: usize = 1 << 30;
+const ZSTD_LEVEL: i32 = 3;
 
 /// What was read, by file.
 pub(in super::super) struct FiguresCache {
@@ -89,6 +86,7 @@ pub(in super::super) struct FiguresFile {
     file: File,
     first_s: u64,
     last_s: u64,
+    codec: Codec,
     sections: [Section; SECTIONS],
 }
 
@@ -103,25 +101,29 @@ struct Section {
 /// A section as it is written.
 #[derive(Default)]
 pub(super) struct EncodedSection {
-    pub(super) compressed: Vec<u8>,
+    pub(super) content: Vec<u8>,
     decompressed_len: usize,
 }
 
 /// The sections of figures of the finest resolution.
-pub(super) fn sections(finest: &Totals, zstd_level: i32) -> io::Result<Vec<EncodedSection>> {
-    let section = |bytes: &[u8]| -> io::Result<_> {
-        let compressed = zstd::bulk::compress(bytes, zstd_level)?;
-        Ok(EncodedSection { compressed, decompressed_len: bytes.len() })
+pub(super) fn sections(finest: &Totals, effort: Effort) -> io::Result<Vec<EncodedSection>> {
+    let section = |bytes: Vec<u8>| -> io::Result<_> {
+        let decompressed_len = bytes.len();
+        let content = match effort {
+            Effort::Little => bytes,
+            Effort::Full => zstd::bulk::compress(&bytes, ZSTD_LEVEL)?,
+        };
+        Ok(EncodedSection { content, decompressed_len })
     };
     let written = encode::WrittenKeys::of(finest);
-    let mut sections = vec![section(&encode::encode_keys(finest, &written))?];
-    sections.push(section(&encode::encode_rows(finest, &written))?);
+    let mut sections = vec![section(encode::encode_keys(finest, &written))?];
+    sections.push(section(encode::encode_rows(finest, &written))?);
     let mut last = None::<Totals>;
     for &resolution in &Resolution::ALL[1..] {
         let finer = last.as_ref().unwrap_or(finest);
         if finer.rows_at(resolution) * MIN_SHRINKAGE <= finer.rows() {
             let coarse = finer.at(resolution);
-            sections.push(section(&encode::encode_rows(&coarse, &written))?);
+            sections.push(section(encode::encode_rows(&coarse, &written))?);
             last = Some(coarse);
         } else {
             sections.push(EncodedSection::default());
@@ -131,23 +133,27 @@ pub(super) fn sections(finest: &Totals, zstd_level: i32) -> io::Result<Vec<Encod
 }
 
 /// Writes figures of the finest resolution into the directory of a part, and syncs the file.
-pub(super) fn write(disk: &Disk, dir: &Path, finest: &Totals, zstd_level: i32) -> io::Result<()> {
-    let mut header = MAGIC.to_vec();
+pub(super) fn write(disk: &Disk, dir: &Path, finest: &Totals, effort: Effort) -> io::Result<()> {
+    let magic = match effort {
+        Effort::Little => PLAIN_MAGIC,
+        Effort::Full => ZSTD_MAGIC,
+    };
+    let mut header = magic.to_vec();
     // Buckets of coarser resolutions begin earlier.
     let first_s = finest.times_s().min().map_or(u64::MAX, |time_s| Resolution::Hour.floor_s(time_s));
     header.extend(first_s.to_le_bytes());
     header.extend(finest.times_s().max().unwrap_or(0).to_le_bytes());
-    let sections = sections(finest, zstd_level)?;
-    for EncodedSection { compressed, decompressed_len } in &sections {
-        header.extend((compressed.len() as u32).to_le_bytes());
+    let sections = sections(finest, effort)?;
+    for EncodedSection { content, decompressed_len } in &sections {
+        header.extend((content.len() as u32).to_le_bytes());
         header.extend((*decompressed_len as u32).to_le_bytes());
-        header.extend(crc32c::crc32c(compressed).to_le_bytes());
+        header.extend(crc32c::crc32c(content).to_le_bytes());
     }
     header.extend(crc32c::crc32c(&header).to_le_bytes());
     let mut file = disk.create(&dir.join(FIGURES_FILE))?;
     file.write_all(&header)?;
     for section in &sections {
-        file.write_all(&section.compressed)?;
+        file.write_all(&section.content)?;
     }
     file.sync_all()
 }
@@ -165,7 +171,12 @@ impl FiguresFile {
         let mut header = [0; HEADER_LEN];
         read_exact(&file, &mut header, 0)?;
         let (fields, crc) = header.split_at(HEADER_LEN - 4);
-        if !fields.starts_with(&MAGIC) || crc32c::crc32c(fields).to_le_bytes() != crc {
+        let codec = match fields.first_chunk() {
+            Some(&ZSTD_MAGIC) => Codec::Zstd,
+            Some(&PLAIN_MAGIC) => Codec::Plain,
+            _ => return Err(corrupt("its header is damaged")),
+        };
+        if crc32c::crc32c(fields).to_le_bytes() != crc {
             return Err(corrupt("its header is damaged"));
         }
         let number = |at: usize, len: usize| {
@@ -182,7 +193,14 @@ impl FiguresFile {
             return Err(corrupt("it is cut"));
         }
         let (first_s, last_s) = (number(8, 8), number(16, 8));
-        Ok(Some(Self { number: NEXT.fetch_add(1, Ordering::Relaxed), file, first_s, last_s, sections }))
+        Ok(Some(Self {
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            file,
+            first_s,
+            last_s,
+            codec,
+            sections,
+        }))
     }
 
     pub(in super::super) fn bytes(&self) -> Result<u64, QueryError> {
@@ -238,10 +256,10 @@ impl FiguresFile {
         let mut bytes = vec![0; section.len as usize];
         read_exact(&self.file, &mut bytes, section.offset)?;
         let len = section.decompressed_len as usize;
-        if crc32c::crc32c(&bytes) != section.crc32c || len > MAX_DECOMPRESSED {
+        if crc32c::crc32c(&bytes) != section.crc32c {
             return Err(corrupt("a checksum does not match"));
         }
-        zstd::bulk::decompress(&bytes, len).map_err(corrupt)
+        self.codec.decompress(bytes, len)
     }
 }
 

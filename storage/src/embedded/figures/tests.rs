@@ -15,6 +15,7 @@ use crate::model::{Span, SpanKind};
 use crate::store::Store;
 use crate::testing::fleet::{self, assert_same_figures, world};
 use crate::testing::{MemoryStore, span};
+use crate::topology::Roles;
 
 #[derive(Debug, Clone)]
 enum Step {

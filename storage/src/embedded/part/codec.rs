@@ -10,7 +10,7 @@ use super::corrupt;
 use crate::QueryError;
 
 /// zstd's fastest level of good ratio: a higher one saves 2 % and costs twice the time.
-const ZSTD_LEVEL: i32 = 1;
+pub(super) const ZSTD_LEVEL: i32 = 1;
 /// Finds long repetitions that are further apart.
 const DENSE_ZSTD_LEVEL: i32 = 3;
 /// A section or page that claims to be larger than this when decompressed is damaged.
@@ -20,7 +20,7 @@ const MAX_SMALL_LZ4: usize = u16::MAX as usize;
 
 /// What the pages of a column are compressed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Codec {
+pub(in super::super) enum Codec {
     /// Parquet's UNCOMPRESSED.
     Plain,
     /// Parquet's LZ4_RAW: a block without a frame.
@@ -52,14 +52,14 @@ impl Codec {
     }
 
     /// Decompresses bytes of a known decompressed length.
-    pub(super) fn decompress(self, compressed: &[u8], len: usize) -> Result<Vec<u8>, QueryError> {
+    pub(in super::super) fn decompress(self, compressed: Vec<u8>, len: usize) -> Result<Vec<u8>, QueryError> {
         if len > MAX_DECOMPRESSED {
             return Err(corrupt("something claims to be larger than a GiB when decompressed"));
         }
         let bytes = match self {
-            Self::Plain => compressed.to_vec(),
-            Self::Lz4 => lz4_flex::block::decompress(compressed, len).map_err(corrupt)?,
-            Self::Zstd => unzstd(compressed, len)?,
+            Self::Plain => compressed,
+            Self::Lz4 => lz4_flex::block::decompress(&compressed, len).map_err(corrupt)?,
+            Self::Zstd => unzstd(&compressed, len)?,
         };
         if bytes.len() == len { Ok(bytes) } else { Err(corrupt("a decompressed length does not match")) }
     }
@@ -93,9 +93,16 @@ pub(super) struct Lz4 {
 }
 
 impl Compressor {
-    /// zstd of a level for sections that are read as a whole.
-    pub(super) fn zstd() -> io::Result<Self> {
-        Ok(Self::Zstd(zstd::bulk::Compressor::new(ZSTD_LEVEL)?))
+    /// LZ4, or zstd of a level.
+    pub(super) fn new(effort: Effort, zstd_level: i32) -> io::Result<Self> {
+        Ok(match effort {
+            Effort::Little => Self::Lz4(Lz4 {
+                small: CompressTable::small(),
+                large: CompressTable::large(),
+                out: Vec::new(),
+            }),
+            Effort::Full => Self::Zstd(zstd::bulk::Compressor::new(zstd_level)?),
+        })
     }
 
     pub(super) fn codec(&self) -> Codec {
@@ -141,19 +148,7 @@ pub(super) struct Compressors {
 
 impl Compressors {
     pub(super) fn new(effort: Effort) -> io::Result<Self> {
-        let lz4 = || {
-            Compressor::Lz4(Lz4 {
-                small: CompressTable::small(),
-                large: CompressTable::large(),
-                out: Vec::new(),
-            })
-        };
-        Ok(match effort {
-            Effort::Little => Self { fast: lz4(), dense: lz4() },
-            Effort::Full => Self {
-                fast: Compressor::zstd()?,
-                dense: Compressor::Zstd(zstd::bulk::Compressor::new(DENSE_ZSTD_LEVEL)?),
-            },
-        })
+        let of_level = |level| Compressor::new(effort, level);
+        Ok(Self { fast: of_level(ZSTD_LEVEL)?, dense: of_level(DENSE_ZSTD_LEVEL)? })
     }
 }

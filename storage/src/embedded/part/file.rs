@@ -5,11 +5,14 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::codec::{Codec, Compressor};
+use super::codec::{Codec, Compressor, Effort, ZSTD_LEVEL};
 use super::corrupt;
 use super::disk::{Disk, NewFile};
 use super::meta::Section;
 use crate::QueryError;
+
+/// Is set in the length of a section that is compressed with LZ4.
+const LZ4_SECTION: u32 = 1 << 31;
 
 /// A file of a part, read by any number of threads at once.
 #[derive(Debug)]
@@ -54,9 +57,11 @@ impl PartFile {
 
     /// Reads a section that [`IndexWriter::compressed`] wrote.
     pub(super) fn section(&self, section: Section) -> Result<Vec<u8>, QueryError> {
-        let bytes = self.read_checked(section.offset, section.len, section.crc32c)?;
-        let (len, compressed) = bytes.split_first_chunk().ok_or_else(|| corrupt("a section is cut"))?;
-        Codec::Zstd.decompress(compressed, u32::from_le_bytes(*len) as usize)
+        let mut bytes = self.read_checked(section.offset, section.len, section.crc32c)?;
+        let len = *bytes.first_chunk().ok_or_else(|| corrupt("a section is cut"))?;
+        let (len, compressed) = (u32::from_le_bytes(len), bytes.split_off(size_of_val(&len)));
+        let codec = if len & LZ4_SECTION == 0 { Codec::Zstd } else { Codec::Lz4 };
+        codec.decompress(compressed, (len & !LZ4_SECTION) as usize)
     }
 
     /// Reads a section that [`IndexWriter::raw`] wrote.
@@ -73,8 +78,12 @@ pub(super) struct IndexWriter {
 }
 
 impl IndexWriter {
-    pub(super) fn create(disk: &Disk, path: &Path) -> io::Result<Self> {
-        Ok(Self { file: BufWriter::new(disk.create(path)?), offset: 0, compressor: Compressor::zstd()? })
+    pub(super) fn create(disk: &Disk, path: &Path, effort: Effort) -> io::Result<Self> {
+        Ok(Self {
+            file: BufWriter::new(disk.create(path)?),
+            offset: 0,
+            compressor: Compressor::new(effort, ZSTD_LEVEL)?,
+        })
     }
 
     /// Writes a section as it is: pieces of it can be read.
@@ -85,9 +94,10 @@ impl IndexWriter {
         Ok(section)
     }
 
-    /// Writes a section that is read as a whole: its length of four bytes, then zstd.
+    /// Writes a section that is read as a whole: its length of four bytes, whose highest bit says by which codec, then its content.
     pub(super) fn compressed(&mut self, bytes: &[u8]) -> io::Result<Section> {
-        let mut section = (bytes.len() as u32).to_le_bytes().to_vec();
+        let codec = if self.compressor.codec() == Codec::Lz4 { LZ4_SECTION } else { 0 };
+        let mut section = (bytes.len() as u32 | codec).to_le_bytes().to_vec();
         section.extend(self.compressor.compress(bytes)?);
         self.raw(&section)
     }

@@ -85,7 +85,7 @@ impl PartWriter {
             disk: disk.clone(),
             dir: dir.to_owned(),
             spans: spans.map_err(io::Error::other)?,
-            index: IndexWriter::create(disk, &dir.join(INDEX_FILE))?,
+            index: IndexWriter::create(disk, &dir.join(INDEX_FILE), effort)?,
             compressors: Compressors::new(effort)?,
             meta: PartMeta {
                 format: FORMAT,

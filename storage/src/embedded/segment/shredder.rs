@@ -26,6 +26,8 @@ pub(super) struct Shredder {
     known: Vec<Known>,
     /// By name and kind, of which some share a place: the number of the last shape, plus one; 0 for none yet.
     last_shapes: Box<[u32; PREDICTIONS]>,
+    /// In the same places: the numbers of the texts of its attributes. Another's number does no harm, for texts are compared.
+    last_texts: Box<[[u32; PREDICTED_TEXTS]]>,
     /// Empty columns of the segment before.
     spare_columns: Vec<AttributeColumn>,
     // Reused from span to span.
@@ -42,6 +44,8 @@ struct Known {
 
 /// How many shapes are remembered. A few hundred operations of a fleet make most of its spans.
 const PREDICTIONS: usize = 4096;
+/// Texts that are remembered of each, in one cache line; attributes that are further apart share a place.
+const PREDICTED_TEXTS: usize = 16;
 const NO_LANE: u8 = LANE_ATTRIBUTES.len() as u8;
 
 impl Default for Shredder {
@@ -51,6 +55,7 @@ impl Default for Shredder {
             hasher: RandomState::default(),
             known: Vec::new(),
             last_shapes: Box::new([0; PREDICTIONS]),
+            last_texts: vec![[u32::MAX; PREDICTED_TEXTS]; PREDICTIONS].into(),
             spare_columns: Vec::new(),
             shape: Shape::default(),
             residual: Vec::new(),
@@ -85,7 +90,8 @@ impl Shredder {
                 && let Some(foreseen) = attributes.foresee(&known.prefix)
                 && let column = &mut columns.attributes[index]
                 && (as_expected || !column.has(row))
-                && column.push(row, foreseen.value)?
+                && let guess = &mut self.last_texts[prediction][at % PREDICTED_TEXTS]
+                && column.push(row, foreseen.value, guess)?
             {
                 attributes.take_foreseen(foreseen);
                 at += 1;
@@ -134,7 +140,7 @@ impl Shredder {
     ) -> Result<ShapeItem, ReadError> {
         if let Some(value) = attribute.value.scalar()
             && let Some(index) = self.column_of(columns, attribute.key, AttributeType::of(value), row)?
-            && columns[index].push(row, value)?
+            && columns[index].push(row, value, &mut { u32::MAX })?
         {
             lane.look_at(self.known[index].lane_rank, value);
             return Ok(ShapeItem::Column(index));
@@ -194,11 +200,13 @@ impl Shredder {
         self.index.clear();
         self.known.clear();
         self.last_shapes.fill(0);
+        self.last_texts.fill([u32::MAX; PREDICTED_TEXTS]);
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
         self.index.allocation_size()
             + size_of_val(&*self.last_shapes)
+            + size_of_val(&*self.last_texts)
             + self.known.iter().map(|known| size_of_val(known) + known.prefix.len()).sum::<usize>()
             + self.residual.capacity()
             + self.shape.as_bytes().len()
