@@ -15,6 +15,10 @@ use laneway_storage::embedded::probe::{FiguresOfSegments, OpenSegment};
 use load::Calls;
 use rustix::time::{ClockId, clock_gettime};
 
+// That of the collector.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Spans of a segment, as configured by default.
 const SEGMENT_SPANS: u64 = 131_072;
 const SEGMENTS: usize = 9;

@@ -86,8 +86,10 @@ async fn merge(dir: &Path) -> Result<StoreStats, Box<dyn std::error::Error>> {
     Ok(stats)
 }
 
-fn open(dir: &Path, enabled: bool) -> Result<Arc<EmbeddedStore>, Box<dyn std::error::Error>> {
-    let merge = MergeOptions { enabled, max_cpu_percent: 100, ..MergeOptions::default() };
+fn open(dir: &Path, merges: bool) -> Result<Arc<EmbeddedStore>, Box<dyn std::error::Error>> {
+    // Where merging is disabled, parts are written to stay; here they are written as those that are merged.
+    let max_part_spans = if merges { MergeOptions::default().max_part_spans } else { 1 };
+    let merge = MergeOptions { max_part_spans, max_cpu_percent: 100, ..MergeOptions::default() };
     Ok(EmbeddedStore::open(Options { merge, segment_max_spans: usize::MAX, ..Options::new(dir) })?)
 }
 

@@ -128,7 +128,7 @@ impl Compressor {
     }
 }
 
-/// How much a part is compressed.
+/// How much a part is compressed, and how finely indexed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Effort {
     /// Little, for a part that will soon be merged: LZ4 takes a third of the time of zstd in both directions, and half as many bytes
@@ -140,6 +140,7 @@ pub(in super::super) enum Effort {
 
 /// Compressors of what parts hold.
 pub(super) struct Compressors {
+    pub(super) effort: Effort,
     /// Of nearly everything.
     pub(super) fast: Compressor,
     /// Of encoded messages: few spans have some, and their long texts are alike.
@@ -149,6 +150,6 @@ pub(super) struct Compressors {
 impl Compressors {
     pub(super) fn new(effort: Effort) -> io::Result<Self> {
         let of_level = |level| Compressor::new(effort, level);
-        Ok(Self { fast: of_level(ZSTD_LEVEL)?, dense: of_level(DENSE_ZSTD_LEVEL)? })
+        Ok(Self { effort, fast: of_level(ZSTD_LEVEL)?, dense: of_level(DENSE_ZSTD_LEVEL)? })
     }
 }

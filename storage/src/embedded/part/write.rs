@@ -133,7 +133,7 @@ impl PartWriter {
         let index = &mut self.index;
         let mut needles = Vec::new();
         for (attribute, (found, values)) in found.into_iter().zip(&mut self.values).enumerate() {
-            values.add(found.hashes.as_deref(), found.needles.is_some());
+            values.add(found.hashes.as_deref(), found.has_many);
             if let Some(filters) = found.needles {
                 needles.push(NeedleMeta { attribute, section: index.raw(&filters.into_bytes())? });
             }
@@ -168,10 +168,11 @@ impl PartWriter {
         self.traces.sort_unstable();
         self.traces.dedup();
         let filter = TraceFilter::new(&self.traces).map_err(io::Error::other)?;
-        // The only row group has filters of its own.
-        if self.meta.row_groups.len() > 1 {
+        let effort = self.compressors.effort;
+        // With full effort, an only row group has filters of its own.
+        if effort == Effort::Little || self.meta.row_groups.len() > 1 {
             for (attribute, values) in self.values.into_iter().enumerate() {
-                if let Some(filter) = values.into_filter(self.meta.rows) {
+                if let Some(filter) = values.into_filter(self.meta.rows, effort) {
                     self.meta.needles.push(NeedleMeta { attribute, section: self.index.raw(&filter)? });
                 }
             }

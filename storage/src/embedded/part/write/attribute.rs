@@ -9,7 +9,7 @@ use parquet::schema::types::ColumnDescPtr;
 
 use super::super::super::columns::{AttributeColumn, AttributeValues, Coded, MAX_DISTINCT_SHARE};
 use super::super::chunk::Chunk;
-use super::super::codec::Compressor;
+use super::super::codec::{Compressor, Effort};
 use super::super::encoding::{byte_array, hybrid, split};
 use super::super::needles::{self, Needles};
 use super::super::pages::PageEncoding;
@@ -26,19 +26,22 @@ const MIN_NEEDLE_REPEATS: usize = 4;
 /// What finds the values of a column.
 #[derive(Default)]
 pub(super) struct Found {
-    /// Filters of its pages, if it has many distinct values.
+    /// Whether it has so many distinct values that filters are of use.
+    pub(super) has_many: bool,
+    /// Filters of its pages, if these are wanted and of use.
     pub(super) needles: Option<Needles>,
     /// The hashes of all its values, some maybe more than once; `None` where they were not hashed.
     pub(super) hashes: Option<Vec<u64>>,
 }
 
-/// Writes a column of a row group with so many rows; returns what finds its values.
+/// Writes a column of a row group with so many rows; returns what finds its values. With little effort, its pages get no filters.
 pub(super) fn write<'c>(
     column: &AttributeColumn,
     placement: &mut Placement,
     rows: usize,
     descriptor: &ColumnDescPtr,
     compressor: &'c mut Compressor,
+    effort: Effort,
 ) -> Result<(Chunk<'c>, Found), ParquetError> {
     let placed = placement.place(&column.rows);
     let page_rows = page_rows(column.rows.len(), rows);
@@ -46,11 +49,11 @@ pub(super) fn write<'c>(
     let chunk = move |encoding| Chunk::new(descriptor, encoding, Some(compressor), page_rows);
     match &column.values {
         AttributeValues::String(coded) if coded.values.len() * MAX_DISTINCT_SHARE > coded.ids.len() => {
-            plain(chunk(PageEncoding::ByteArray), |place| coded.get(place), placed, rows)
+            plain(chunk(PageEncoding::ByteArray), |place| coded.get(place), placed, rows, effort)
         }
-        AttributeValues::String(coded) => text(chunk(PageEncoding::Dictionary), coded, placed, rows),
+        AttributeValues::String(coded) => text(chunk(PageEncoding::Dictionary), coded, placed, rows, effort),
         AttributeValues::Plain(strings) => {
-            plain(chunk(PageEncoding::ByteArray), |place| strings.get(place), placed, rows)
+            plain(chunk(PageEncoding::ByteArray), |place| strings.get(place), placed, rows, effort)
         }
         AttributeValues::Int(values) => match distinct_of(values.iter().copied(), MAX_DICTIONARY_INTS) {
             Some((known, numbers)) => {
@@ -59,10 +62,10 @@ pub(super) fn write<'c>(
                 chunk.dictionary(dictionary, known.len())?;
                 put_numbers(&mut chunk, placed, rows, known.len(), &numbers, |_| ())?;
                 let hashes = known.iter().map(|value| needles::hash(&value.to_le_bytes())).collect();
-                Ok((chunk, Found { needles: None, hashes: Some(hashes) }))
+                Ok((chunk, Found { hashes: Some(hashes), ..Found::default() }))
             }
             None => {
-                let mut found = Hashed::default();
+                let mut found = Hashed::new(effort);
                 let mut chunk = chunk(PageEncoding::Split);
                 sparse(&mut chunk, placed, rows, |places, out| {
                     put_split(out, places.clone().map(|place| values[place].to_le_bytes()));
@@ -91,15 +94,17 @@ fn text<'c>(
     coded: &Coded,
     placed: Placed<'_>,
     rows: usize,
+    effort: Effort,
 ) -> Result<(Chunk<'c>, Found), ParquetError> {
     let values = coded.values.values();
     let mut dictionary = Vec::new();
     byte_array::encode_plain(&mut dictionary, values.iter());
     chunk.dictionary(dictionary, values.len())?;
     let hashes: Vec<u64> = values.iter().map(needles::hash).collect();
-    if values.len() < MIN_NEEDLE_VALUES {
+    let has_many = values.len() >= MIN_NEEDLE_VALUES;
+    if !has_many || effort == Effort::Little {
         put_numbers(&mut chunk, placed, rows, values.len(), &coded.ids, |_| ())?;
-        return Ok((chunk, Found { needles: None, hashes: Some(hashes) }));
+        return Ok((chunk, Found { has_many, needles: None, hashes: Some(hashes) }));
     }
     let (mut needles, mut filtered) = (Needles::default(), 0);
     // The last page that had each value, and 1.
@@ -112,7 +117,7 @@ fn text<'c>(
         needles.push(distinct.map(|&number| hashes[number as usize]));
     })?;
     let is_local = filtered * MIN_NEEDLE_REPEATS <= coded.ids.len();
-    Ok((chunk, Found { needles: is_local.then_some(needles), hashes: Some(hashes) }))
+    Ok((chunk, Found { has_many: is_local, needles: is_local.then_some(needles), hashes: Some(hashes) }))
 }
 
 /// Text that hardly repeats.
@@ -121,8 +126,9 @@ fn plain<'c, 's>(
     text: impl Fn(usize) -> &'s [u8],
     placed: Placed<'_>,
     rows: usize,
+    effort: Effort,
 ) -> Result<(Chunk<'c>, Found), ParquetError> {
-    let mut found = Hashed::default();
+    let mut found = Hashed::new(effort);
     sparse(&mut chunk, placed, rows, |places, out| {
         byte_array::encode(out, places.clone().map(&text));
         found.push(places.map(|place| needles::hash(text(place))));
@@ -131,22 +137,28 @@ fn plain<'c, 's>(
 }
 
 /// Values that are hashed as their pages are written.
-#[derive(Default)]
 struct Hashed {
-    needles: Needles,
+    // None where they are not wanted.
+    needles: Option<Needles>,
     hashes: Vec<u64>,
 }
 
 impl Hashed {
+    fn new(effort: Effort) -> Self {
+        Self { needles: (effort == Effort::Full).then(Needles::default), hashes: Vec::new() }
+    }
+
     /// Adds those of the next page.
     fn push(&mut self, hashes: impl Iterator<Item = u64>) {
         let before = self.hashes.len();
         self.hashes.extend(hashes);
-        self.needles.push(self.hashes[before..].iter().copied());
+        if let Some(needles) = &mut self.needles {
+            needles.push(self.hashes[before..].iter().copied());
+        }
     }
 
     fn into_found(self) -> Found {
-        Found { needles: Some(self.needles), hashes: Some(self.hashes) }
+        Found { has_many: true, needles: self.needles, hashes: Some(self.hashes) }
     }
 }
 

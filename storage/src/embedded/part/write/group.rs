@@ -325,7 +325,8 @@ impl<'a> GroupWriter<'a> {
         let Self { placement, compressors, order, .. } = self;
         match self.columns.attributes.get(place) {
             Some(column) => {
-                attribute::write(column, placement, order.len(), descriptor, &mut compressors.fast)
+                let Compressors { effort, fast, .. } = compressors;
+                attribute::write(column, placement, order.len(), descriptor, fast, *effort)
             }
             // Another row group of the part has it.
             None => {
@@ -336,7 +337,7 @@ impl<'a> GroupWriter<'a> {
                     page_rows(0, order.len()),
                 );
                 sparse(&mut chunk, placement.place(&[]), order.len(), |_, _| ())?;
-                Ok((chunk, Found { needles: None, hashes: Some(Vec::new()) }))
+                Ok((chunk, Found { hashes: Some(Vec::new()), ..Found::default() }))
             }
         }
     }
