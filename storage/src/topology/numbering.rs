@@ -1,7 +1,9 @@
 //! The numbers of the keys that spans and hops are counted under.
 
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use laneway_proto::Lane;
 
 use super::admission::{Admission, OTHER};
@@ -27,8 +29,10 @@ pub(super) struct Numbering {
     // Of each role, the lane that its last span had, and the number of that key: mostly it is the same again.
     last_red: Vec<Option<(RedShape, u32)>>,
     red: Map<RedShape, u32>,
-    // At each level.
-    hops: Map<HopShape, [u32; 2]>,
+    // At each level, by a hash of the shape: shapes themselves would take three times the memory, most of which is waited for.
+    hops: Map<u64, [u32; 2]>,
+    // The seed is random, so no sender can aim for collisions.
+    hop_hasher: RandomState,
     admission: Option<Admission>,
     // The minute in which that was done.
     renewed: u32,
@@ -144,7 +148,7 @@ impl Numbering {
 
     /// The numbers of a hop's key at each level.
     pub(super) fn hop(&mut self, roles: &Roles, hop: &Hop) -> [u32; 2] {
-        let shape = HopShape::of(roles, hop);
+        let shape = self.hop_hasher.hash_one(HopShape::of(roles, hop));
         if let Some(&numbers) = self.hops.get(&shape) {
             return numbers;
         }

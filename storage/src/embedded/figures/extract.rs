@@ -134,9 +134,10 @@ struct Interner<'a> {
     // By row: what tells its attributes about the other side apart from those of other rows; 0 where there are none.
     peer_prints: Vec<u64>,
     peers: Map<(u64, i32), Option<Arc<Peer>>>,
-    roles: Map<Numbers, RoleId>,
+    // By a hash of the numbers of their values: those would take thrice the memory, most of which is waited for.
+    roles: Map<u64, RoleId>,
     // By number of the name, of which the last bits count: mostly, its last row had the same role.
-    last: Vec<Option<(Numbers, RoleId)>>,
+    last: Vec<Option<(u64, RoleId)>>,
 }
 
 const LAST: usize = 1 << 10;
@@ -249,12 +250,12 @@ impl<'a> Interner<'a> {
         let (state, is_called) = self.trace_state(row);
         let pack = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
         let lane = if self.names_lane[row] { columns.lane.ids[row] } else { NONE };
-        let numbers = Numbers {
+        let numbers = self.known.hasher.hash_one(Numbers {
             resource_and_name: pack(columns.resource.ids[row], columns.name.ids[row]),
             kind_and_status: pack(columns.kind[row] as u32, columns.status[row] as u32),
             lane_and_trace_state: pack(lane, state << 1 | u32::from(is_called)),
             peer: self.peer_prints[row],
-        };
+        });
         let place = columns.name.ids[row] as usize % LAST;
         match self.last[place] {
             Some((last, role)) if last == numbers => return role,

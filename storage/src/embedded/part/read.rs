@@ -176,6 +176,7 @@ impl Reader<'_> {
         present: &mut Vec<u32>,
         mut read: impl FnMut(&[u8], Range<usize>, &PageMeta) -> Result<(), Cut>,
     ) -> Result<(), QueryError> {
+        present.reserve(self.most_values(column)?);
         for piece in self.pieces(column)? {
             if piece.page.values == 0 {
                 continue;
@@ -190,6 +191,12 @@ impl Reader<'_> {
             }
         }
         Ok(())
+    }
+
+    /// How many values of a column that some rows have are wanted, at most.
+    fn most_values(&self, column: &ColumnPages) -> Result<usize, QueryError> {
+        let of_piece = |piece: &Piece<'_>| (piece.page.values as usize).min(piece.places.len());
+        Ok(self.pieces(column)?.iter().map(of_piece).sum())
     }
 
     fn trace_ids(&self, column: usize) -> Result<Vec<[u8; 16]>, QueryError> {
@@ -381,7 +388,7 @@ impl Reader<'_> {
 
     fn sparse_numbers(&self, column: &ColumnPages, rows: &mut Vec<u32>) -> Result<Vec<u32>, QueryError> {
         let Some(dictionary) = column.dictionary else { return Err(corrupt("a dictionary is missing")) };
-        let mut numbers = Vec::new();
+        let mut numbers = Vec::with_capacity(self.most_values(column)?);
         self.sparse(column, rows, |bytes, places, _| take_numbers(bytes, places, &mut numbers))?;
         checked(numbers, dictionary.values)
     }
@@ -391,7 +398,7 @@ impl Reader<'_> {
         column: &ColumnPages,
         rows: &mut Vec<u32>,
     ) -> Result<Vec<[u8; N]>, QueryError> {
-        let mut values = Vec::new();
+        let mut values = Vec::with_capacity(self.most_values(column)?);
         self.sparse(column, rows, |bytes, places, page| {
             split::decode(bytes, page.values as usize, places, &mut values)
         })?;
@@ -420,7 +427,6 @@ fn levels(rest: &mut &[u8], piece: &Piece<'_>, present: &mut Vec<u32>) -> Result
     let (levels, values) = rest.split_at_checked(len).ok_or(Cut)?;
     *rest = values;
     let Range { start, end } = piece.places;
-    present.reserve((piece.page.values as usize).min(end - start));
     let (mut runs, mut at, mut skipped) = (hybrid::Runs::new(levels, 1)?, 0, 0);
     while at < end {
         let run = runs.next_run()?;

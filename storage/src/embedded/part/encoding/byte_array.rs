@@ -34,6 +34,7 @@ pub(in super::super) fn decode_plain(mut bytes: &[u8], count: usize) -> Result<S
 pub(in super::super) fn encode<'a>(out: &mut Vec<u8>, values: impl Iterator<Item = &'a [u8]> + Clone) {
     let lengths: Vec<i64> = values.clone().map(|value| value.len() as i64).collect();
     delta::encode(out, &lengths);
+    out.reserve(lengths.iter().sum::<i64>() as usize);
     values.for_each(|value| out.extend_from_slice(value));
 }
 

@@ -69,6 +69,13 @@ fn pack(out: &mut Vec<u8>, numbers: &[u32], width: u32) {
         8 => out.extend(numbers.iter().map(|&number| number as u8)),
         16 => out.extend(numbers.iter().flat_map(|&number| (number as u16).to_le_bytes())),
         32 => out.extend(numbers.iter().flat_map(|&number| number.to_le_bytes())),
+        // Eight numbers take as many bytes as one takes bits.
+        ..16 => {
+            for eight in numbers.chunks(8) {
+                let word = eight.iter().rev().fold(0u128, |word, &number| word << width | u128::from(number));
+                out.extend_from_slice(&word.to_le_bytes()[..width as usize]);
+            }
+        }
         _ => {
             let (mut word, mut used) = (0u64, 0);
             for &number in numbers {
