@@ -1,4 +1,4 @@
-//! Giving back memory that was kept for what comes next, when nothing comes.
+//! What there is to do when nothing comes: memory that was kept for what comes next is given back.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -13,11 +13,18 @@ pub(super) struct Idle {
     looked: Instant,
     accepted_spans: u64,
     cache_uses: u64,
+    // Whether no spans had come when it was looked at, since it had been looked at before.
+    is_quiet: bool,
 }
 
 impl Idle {
     pub(super) fn new() -> Self {
-        Self { looked: Instant::now(), accepted_spans: 0, cache_uses: 0 }
+        Self { looked: Instant::now(), accepted_spans: 0, cache_uses: 0, is_quiet: false }
+    }
+
+    /// Whether no spans have come for some time.
+    pub(super) fn is_quiet(&self, shared: &Shared) -> bool {
+        self.is_quiet && shared.counters.accepted_spans.load(Ordering::Relaxed) == self.accepted_spans
     }
 
     /// Gives up the cache when there was no query for some time, and spare segments and old traces when there were no spans.
@@ -40,7 +47,7 @@ impl Idle {
             shared.figures_cache.clear();
         }
         shared.derivation.forget(&shared.options.topology, is_coming);
-        (self.accepted_spans, self.cache_uses) = (accepted_spans, cache_uses);
+        (self.accepted_spans, self.cache_uses, self.is_quiet) = (accepted_spans, cache_uses, !is_coming);
     }
 }
 

@@ -61,12 +61,12 @@ pub(super) enum Outcome {
     GaveWay,
 }
 
-/// Merges the parts that should be next, if any.
+/// Merges the parts that should be next, if any; when it `is_quiet`, parts of segments do not wait for more of them.
 ///
 /// # Errors
 /// When a part cannot be read or written; then nothing has changed, and nothing is left behind.
-pub(super) fn merge_next(shared: &Shared, alone: &Alone<'_>) -> Result<Outcome, QueryError> {
-    let inputs = choose(shared);
+pub(super) fn merge_next(shared: &Shared, alone: &Alone<'_>, is_quiet: bool) -> Result<Outcome, QueryError> {
+    let inputs = choose(shared, is_quiet);
     let (Some(first), Some(last)) = (inputs.first(), inputs.last()) else { return Ok(Outcome::NothingToDo) };
     // The merged part is about as large as its inputs, which stay until it is complete.
     let needed = inputs.iter().map(|part| part.bytes()).sum::<u64>();
@@ -100,7 +100,7 @@ pub(super) fn merge_next(shared: &Shared, alone: &Alone<'_>) -> Result<Outcome, 
     Ok(Outcome::Merged)
 }
 
-fn choose(shared: &Shared) -> Vec<SharedPart> {
+fn choose(shared: &Shared, is_quiet: bool) -> Vec<SharedPart> {
     // A segment that has a number, but is not in the view yet, may lie between two parts: a merge must not cover its log.
     let Some(settled) = shared.settled_segments() else { return Vec::new() };
     let view = shared.view();
@@ -129,7 +129,9 @@ fn choose(shared: &Shared) -> Vec<SharedPart> {
         open.iter().any(|segment| between.contains(segment))
             || quarantined.iter().any(|id| between.contains(&id.first_segment))
     };
-    select::choose(&candidates, limits, is_open).map(|range| parts.drain(range).collect()).unwrap_or_default()
+    select::choose(&candidates, limits, is_quiet, is_open)
+        .map(|range| parts.drain(range).collect())
+        .unwrap_or_default()
 }
 
 /// Writes the merged rows; returns how many, or `None` when it had to give way.

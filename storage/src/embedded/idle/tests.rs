@@ -2,8 +2,10 @@ use laneway_proto::TraceId;
 use tempfile::TempDir;
 
 use super::*;
+use crate::embedded::tests::append;
 use crate::embedded::tests::lifecycle::{store_of, unmerged};
 use crate::store::Store;
+use crate::testing::span;
 
 #[tokio::test]
 async fn what_was_used_since_the_last_look_stays() {
@@ -23,4 +25,17 @@ async fn what_was_used_since_the_last_look_stays() {
     idle.give_up_unused(shared);
     assert_eq!(shared.cache.len(), 0);
     assert!(query().await.is_some());
+}
+
+#[tokio::test]
+async fn it_is_quiet_until_a_span_comes() {
+    let dir = TempDir::new().unwrap();
+    let store = store_of(unmerged(dir.path()), 2).await;
+    let (shared, mut idle) = (&store.shared, Idle::new());
+    idle.give_up_unused(shared);
+    assert!(!idle.is_quiet(shared), "spans have come since the begin");
+    idle.give_up_unused(shared);
+    assert!(idle.is_quiet(shared));
+    append(&store, &[span("late").build()]).await;
+    assert!(!idle.is_quiet(shared));
 }

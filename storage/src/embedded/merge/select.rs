@@ -2,7 +2,8 @@
 //!
 //! Parts have *tiers*: sealed segments are of tier 0, and what was made of [`FAN_IN`] parts of a tier is of the next. A part of tier 2
 //! is not merged any more. So a span is written three times at most: when its segment is sealed, and once for each tier above.
-//! (A deletion writes a part once more, and does not count as a merge.)
+//! (A deletion writes a part once more, and does not count as a merge.) When no spans come any more, what is left of tier 0 is merged too, for
+//! sealed segments are compressed and indexed in a hurry.
 //!
 //! Only neighbours are merged, so that a part still holds a range of segments, and no part is made of spans whose ages differ by
 //! more than [`Limits::time_span_ns`], so that retention by age can drop parts as a whole.
@@ -53,16 +54,18 @@ impl Candidate {
 
 /// The parts to merge next, as a range of `parts`, which are ordered by segments; `None` when there is nothing to do.
 ///
-/// `is_open(first, last)` says whether there are segments in between that may yet become a part.
+/// `is_quiet` says that no more parts are expected: then two of tier 0 are enough. `is_open(first, last)` says whether there are segments in
+/// between that may yet become a part.
 pub(super) fn choose(
     parts: &[Candidate],
     limits: Limits,
+    is_quiet: bool,
     is_open: impl Fn(&Candidate, &Candidate) -> bool,
 ) -> Option<Range<usize>> {
     (0..LAST_TIER).find_map(|tier| {
         let mut start = 0;
         while start < parts.len() {
-            match window(parts, start, tier, limits, &is_open) {
+            match window(parts, start, tier, limits, is_quiet && tier == 0, &is_open) {
                 Window::Merge(end) => return Some(start..end),
                 Window::Skip(end) => start = end,
             }
@@ -78,12 +81,13 @@ enum Window {
     Skip(usize),
 }
 
-/// The longest run from `start` on that may be merged, and whether it should be.
+/// The longest run from `start` on that may be merged, and whether it should be; when this `is_all`, however short it is.
 fn window(
     parts: &[Candidate],
     start: usize,
     tier: u32,
     limits: Limits,
+    is_all: bool,
     is_open: impl Fn(&Candidate, &Candidate) -> bool,
 ) -> Window {
     let (mut rows, mut of_tier) = (0usize, 0);
@@ -106,8 +110,9 @@ fn window(
         if of_tier == FAN_IN {
             return Window::Merge(end + 1);
         }
-        if parts.get(end + 1).is_some_and(|next| is_open(part, next)) {
-            return Window::Skip(end + 1);
+        let is_last = parts.get(end + 1).is_none_or(|next| is_open(part, next));
+        if is_last {
+            return if is_all && of_tier > 1 { Window::Merge(end + 1) } else { Window::Skip(end + 1) };
         }
     }
     Window::Skip(parts.len())

@@ -15,8 +15,10 @@ use crate::query::{AttributeScope, SpanFilter};
 use crate::testing::{arbitrary, attribute, span};
 use laneway_proto::otlp::reader::TracesRequest;
 
+const EFFORTS: [Effort; 2] = [Effort::Little, Effort::Full];
+
 /// A part of these spans, in row groups of so many rows.
-fn part_in_groups(spans: &[Span], rows: usize) -> (TempDir, Part) {
+fn part_in_groups(spans: &[Span], rows: usize, effort: Effort) -> (TempDir, Part) {
     let dir = TempDir::new().unwrap();
     let mut segment = Segment::default();
     let bytes = to_otlp::traces_data(spans);
@@ -26,8 +28,7 @@ fn part_in_groups(spans: &[Span], rows: usize) -> (TempDir, Part) {
         .attributes
         .iter()
         .map(|column| AttributeMeta { key: column.key.clone(), kind: column.kind() });
-    let mut writer =
-        PartWriter::create(&Disk::default(), dir.path(), attributes.collect(), Effort::Full).unwrap();
+    let mut writer = PartWriter::create(&Disk::default(), dir.path(), attributes.collect(), effort).unwrap();
     for rows in order(columns).chunks(rows) {
         writer.push(columns, rows).unwrap();
     }
@@ -36,8 +37,9 @@ fn part_in_groups(spans: &[Span], rows: usize) -> (TempDir, Part) {
     (dir, part)
 }
 
+/// A part as a segment becomes.
 fn part_of(spans: &[Span]) -> (TempDir, Part) {
-    part_in_groups(spans, usize::MAX)
+    part_in_groups(spans, usize::MAX, Effort::Little)
 }
 
 fn open(dir: &Path) -> Result<Part, QueryError> {
@@ -102,8 +104,8 @@ fn any_range_of_rows_is_read_back_as_written() {
 #[test]
 fn every_trace_is_found_however_the_rows_are_grouped() {
     let spans = many_spans();
-    for rows in [usize::MAX, 3_000, 1_001] {
-        let (_dir, part) = part_in_groups(&spans, rows);
+    for (rows, effort) in [(usize::MAX, Effort::Full), (3_000, Effort::Little), (1_001, Effort::Full)] {
+        let (_dir, part) = part_in_groups(&spans, rows, effort);
         assert_eq!(read_all(&part).unwrap(), spans);
         for id in (1..=715).step_by(7) {
             let expected: Vec<_> = spans
@@ -152,8 +154,8 @@ proptest! {
 
     /// No trace that matches is left out, whatever the filter, and every span comes back as it was.
     #[test]
-    fn candidates_hold_every_match(spans in arbitrary::spans(1..40), filters in prop::collection::vec(arbitrary::filter(), 8), rows in 5..50usize) {
-        let (_dir, part) = part_in_groups(&spans, rows);
+    fn candidates_hold_every_match(spans in arbitrary::spans(1..40), filters in prop::collection::vec(arbitrary::filter(), 8), rows in 5..50usize, effort in prop::sample::select(&EFFORTS)) {
+        let (_dir, part) = part_in_groups(&spans, rows, effort);
         let stored = read_all(&part).unwrap();
         // Debug text, since NaN is not equal to itself.
         let text = |span: &Span| format!("{span:?}");
@@ -188,7 +190,13 @@ fn spans_of_orders(count: u64) -> Vec<Span> {
 
 #[test]
 fn a_part_says_at_once_which_values_it_does_not_have() {
-    let (_dir, part) = part_in_groups(&spans_of_orders(90_000), 45_000);
+    for effort in EFFORTS {
+        let (_dir, part) = part_in_groups(&spans_of_orders(90_000), 45_000, effort);
+        assert_says_at_once_which_values_it_does_not_have(&part);
+    }
+}
+
+fn assert_says_at_once_which_values_it_does_not_have(part: &Part) {
     let may_match = |scope, key: &str, text: String| {
         part.may_match(&SpanFilter::Attribute { scope, key: key.to_owned(), text }).unwrap()
     };

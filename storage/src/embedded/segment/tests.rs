@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::super::columns::{AttributeValues, MAX_ATTRIBUTE_COLUMNS, SpanReader};
+use super::super::columns::{AttributeColumn, AttributeValues, MAX_ATTRIBUTE_COLUMNS, SpanReader};
 use super::super::part::Projection;
 use super::super::scan;
 use super::*;
@@ -105,6 +105,31 @@ fn text_that_hardly_repeats_loses_its_dictionary_and_nothing_else() {
     let matching = scan::matching(&wanted, segment.columns(), spans.len());
     let rows: Vec<usize> = (0..spans.len()).filter(|&row| matching[row]).collect();
     assert_eq!(rows, [9_499]);
+    // It is expected of the segments that follow, however few spans they have.
+    let mut segment = segment.recycle();
+    append(&mut segment, &spans[..10]);
+    let plain: Vec<_> = segment.columns().attributes.iter().map(AttributeColumn::is_plain).collect();
+    assert_eq!(plain, [true, false]);
+    assert_eq!(read(&segment), spans[..10]);
+}
+
+#[test]
+fn text_without_a_dictionary_is_judged_anew_after_some_segments() {
+    let text = |i: u64, values: u64| {
+        span("x").id(i + 1).attribute("text", &*format!("value-{}", i % values)).build()
+    };
+    let distinct: Vec<Span> = (0..33_000).map(|i| text(i, u64::MAX)).collect();
+    let mut segment = Segment::default();
+    append(&mut segment, &distinct);
+    let is_plain = |segment: &Segment| segment.columns().attributes[0].is_plain();
+    assert!(is_plain(&segment));
+    let mut plain_segments = 0;
+    while is_plain(&segment) {
+        plain_segments += 1;
+        segment = segment.recycle();
+        append(&mut segment, &[text(0, 3), text(1, 3)]);
+    }
+    assert_eq!(plain_segments, 16);
 }
 
 proptest! {
@@ -117,6 +142,12 @@ proptest! {
         let sent = to_otlp::traces_data(&spans);
         let sent = crate::model::from_otlp::spans(TracesRequest::new(&sent)).unwrap();
         // As text, since NaN is not equal to itself.
+        prop_assert_eq!(format!("{:#?}", read(&segment)), format!("{sent:#?}"));
+        // In the memory of others.
+        let mut segment = segment.recycle();
+        append(&mut segment, &spans[..spans.len() / 2]);
+        let mut segment = segment.recycle();
+        append(&mut segment, &spans);
         prop_assert_eq!(format!("{:#?}", read(&segment)), format!("{sent:#?}"));
     }
 }

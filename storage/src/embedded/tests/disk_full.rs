@@ -158,7 +158,7 @@ async fn merging_waits_for_space_and_leaves_nothing_behind() {
     let store = EmbeddedStore::open(options(&data_dir)).unwrap();
     {
         let alone = store.shared.maintenance.alone();
-        let full = merge::merge_next(&store.shared, &alone).unwrap_err();
+        let full = merge::merge_next(&store.shared, &alone, false).unwrap_err();
         assert!(full.to_string().contains("no storage space"), "{full}");
     }
     assert_eq!(std::fs::read_dir(data_dir.join("tmp")).unwrap().count(), 0);

@@ -78,7 +78,7 @@ fn merge_failing(store: &EmbeddedStore, nth: usize, errno: Errno) -> Result<Outc
     loop {
         let alone = store.shared.maintenance.alone();
         store.shared.disk.faults.fail(nth, errno.raw_os_error());
-        let outcome = merge::merge_next(&store.shared, &alone);
+        let outcome = merge::merge_next(&store.shared, &alone, false);
         // The maintenance thread wants its turn when it starts.
         if !matches!(outcome, Ok(Outcome::GaveWay)) {
             return outcome;

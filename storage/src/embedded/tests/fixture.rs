@@ -1,4 +1,4 @@
-//! Data directories as this version and earlier ones write them: part formats 2 and 3, log format 1. They stay in the repository, and are
+//! Data directories as this version and earlier ones write them: part formats 2, 3 and 4, log format 1. They stay in the repository, and are
 //! opened, for as long as these formats are read.
 
 use std::path::PathBuf;
@@ -102,6 +102,11 @@ async fn a_data_directory_of_format_3_is_read_and_deleted_from() {
     is_read_and_deleted_from(3).await;
 }
 
+#[tokio::test]
+async fn a_data_directory_of_format_4_is_read_and_deleted_from() {
+    is_read_and_deleted_from(4).await;
+}
+
 async fn is_read_and_deleted_from(format: u32) {
     let dir = TempDir::new().unwrap();
     copy_dir(&testdata(format), dir.path());
@@ -145,7 +150,7 @@ async fn write_the_fixture() {
     let killed = killed(dir.path());
     assert_eq!(part_dirs(killed.path()).len(), 2);
     for kept in ["parts", "wal", "FORMAT"] {
-        let (from, to) = (killed.path().join(kept), testdata(3).join(kept));
+        let (from, to) = (killed.path().join(kept), testdata(4).join(kept));
         if from.is_dir() {
             copy_dir(&from, &to);
         } else {

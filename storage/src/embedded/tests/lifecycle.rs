@@ -19,7 +19,7 @@ pub(in super::super) async fn seal(store: &EmbeddedStore) {
 pub(in super::super) fn merge_all(store: &EmbeddedStore) {
     loop {
         let alone = store.shared.maintenance.alone();
-        if merge::merge_next(&store.shared, &alone).unwrap() == Outcome::NothingToDo {
+        if merge::merge_next(&store.shared, &alone, false).unwrap() == Outcome::NothingToDo {
             return;
         }
     }
@@ -200,7 +200,7 @@ async fn a_merge_gives_way_and_leaves_nothing_behind() {
     let alone = store.shared.maintenance.alone();
     // A store that closes wants its threads back.
     store.shared.maintenance.close();
-    assert_eq!(merge::merge_next(&store.shared, &alone).unwrap(), Outcome::GaveWay);
+    assert_eq!(merge::merge_next(&store.shared, &alone, false).unwrap(), Outcome::GaveWay);
     assert_eq!(store.stats().parts, 8);
     assert_eq!(std::fs::read_dir(dir.path().join("tmp")).unwrap().count(), 0);
 }
@@ -215,7 +215,7 @@ async fn a_merge_does_not_give_way_to_a_merge() {
         store.shared.maintenance.wake();
         std::thread::yield_now();
     }
-    assert_eq!(merge::merge_next(&store.shared, &alone).unwrap(), Outcome::Merged);
+    assert_eq!(merge::merge_next(&store.shared, &alone, false).unwrap(), Outcome::Merged);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ fn parts(levels: &[u32]) -> Vec<Candidate> {
 }
 
 fn chosen(parts: &[Candidate]) -> Option<Range<usize>> {
-    choose(parts, LIMITS, |_, _| false)
+    choose(parts, LIMITS, false, |_, _| false)
 }
 
 #[test]
@@ -49,11 +49,19 @@ fn what_can_grow_no_more_is_merged_early() {
 }
 
 #[test]
+fn what_is_left_of_sealed_segments_is_merged_when_it_is_quiet() {
+    let quiet = |levels: &[u32]| choose(&parts(levels), LIMITS, true, |_, _| false);
+    assert_eq!(quiet(&[1, 0, 0, 0]), Some(1..4));
+    assert_eq!(quiet(&[1, 1, 0]), None);
+    assert_eq!(choose(&parts(&[0, 0, 0]), LIMITS, true, |before, _| before.id.last_segment == 2), Some(0..2));
+}
+
+#[test]
 fn nothing_is_merged_across_an_open_segment() {
     let parts = parts(&[0; FAN_IN + 2]);
     let is_open = |at: u64| move |before: &Candidate, _: &Candidate| before.id.last_segment == at;
-    assert_eq!(choose(&parts, LIMITS, is_open(1)), Some(1..FAN_IN + 1));
-    assert_eq!(choose(&parts, LIMITS, is_open(4)), None);
+    assert_eq!(choose(&parts, LIMITS, false, is_open(1)), Some(1..FAN_IN + 1));
+    assert_eq!(choose(&parts, LIMITS, false, is_open(4)), None);
 }
 
 #[test]
