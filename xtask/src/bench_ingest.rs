@@ -30,7 +30,7 @@ pub(crate) struct Options {
     /// Only this protocol: grpc or http
     #[arg(long)]
     protocol: Option<String>,
-    /// Wait so many seconds, and print the memory that the server has then
+    /// Wait so many seconds, and print the memory and disk that the server takes then: after two minutes without spans all segments are merged
     #[arg(long)]
     idle_s: Option<u64>,
     /// Further configuration of the server, such as `LANEWAY_WAL_SYNC=never`
@@ -75,8 +75,6 @@ fn measure(binary: &Path, target: &Path, protocol: &str, options: &Options) -> a
     let acked = number("/spans_acked")?;
     ensure!(acked as u64 == options.spans, "{acked} of {} spans were acknowledged", options.spans);
     let per_million = |cpu: Duration| cpu.as_secs_f64() / acked * 1e6;
-    let (part_bytes, part_spans) =
-        (server.metric("laneway_store_part_bytes")?, server.metric("laneway_store_part_spans")?);
     let line = format!(
         "{protocol:<8}  {:>19.2}  {:>14.2}  {:>13.0}  {:>8.1}/{:<8.1}  {:>11.0}  {:>11.1}",
         per_million(at_last_ack),
@@ -85,9 +83,10 @@ fn measure(binary: &Path, target: &Path, protocol: &str, options: &Options) -> a
         number("/export_ms/p50")?,
         number("/export_ms/p99")?,
         server.peak_rss_mb()?,
-        part_bytes / part_spans.max(1.0),
+        server.disk_bytes_per_span()?,
     );
     let Some(idle_s) = options.idle_s else { return Ok(line) };
     let idle_mb = server.rss_mb_after(Duration::from_secs(idle_s))?;
-    Ok(format!("{line}  {idle_mb:.1} MB of memory after {idle_s} s of nothing"))
+    let disk = server.disk_bytes_per_span()?;
+    Ok(format!("{line}  after {idle_s} s of nothing {idle_mb:.1} MB of memory, {disk:.1} B/span"))
 }

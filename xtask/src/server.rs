@@ -97,6 +97,11 @@ impl Server {
         self.status_mb("VmRSS:")
     }
 
+    /// Bytes of the parts, by span.
+    pub(crate) fn disk_bytes_per_span(&self) -> anyhow::Result<f64> {
+        Ok(self.metric("laneway_store_part_bytes")? / self.metric("laneway_store_part_spans")?.max(1.0))
+    }
+
     fn status_mb(&self, name: &str) -> anyhow::Result<f64> {
         let status = self.proc("status")?;
         let line =
