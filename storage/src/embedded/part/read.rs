@@ -176,7 +176,7 @@ impl Reader<'_> {
         present: &mut Vec<u32>,
         mut read: impl FnMut(&[u8], Range<usize>, &PageMeta) -> Result<(), Cut>,
     ) -> Result<(), QueryError> {
-        present.reserve(self.most_values(column)?);
+        present.reserve(self.most_values(column));
         for piece in self.pieces(column)? {
             if piece.page.values == 0 {
                 continue;
@@ -194,9 +194,9 @@ impl Reader<'_> {
     }
 
     /// How many values of a column that some rows have are wanted, at most.
-    fn most_values(&self, column: &ColumnPages) -> Result<usize, QueryError> {
-        let of_piece = |piece: &Piece<'_>| (piece.page.values as usize).min(piece.places.len());
-        Ok(self.pieces(column)?.iter().map(of_piece).sum())
+    fn most_values(&self, column: &ColumnPages) -> usize {
+        let pages = column.pages.get(column.pages_of(&self.rows)).unwrap_or_default();
+        pages.iter().map(|page| page.values as usize).sum::<usize>().min(self.rows.len())
     }
 
     fn trace_ids(&self, column: usize) -> Result<Vec<[u8; 16]>, QueryError> {
@@ -388,7 +388,7 @@ impl Reader<'_> {
 
     fn sparse_numbers(&self, column: &ColumnPages, rows: &mut Vec<u32>) -> Result<Vec<u32>, QueryError> {
         let Some(dictionary) = column.dictionary else { return Err(corrupt("a dictionary is missing")) };
-        let mut numbers = Vec::with_capacity(self.most_values(column)?);
+        let mut numbers = Vec::with_capacity(self.most_values(column));
         self.sparse(column, rows, |bytes, places, _| take_numbers(bytes, places, &mut numbers))?;
         checked(numbers, dictionary.values)
     }
@@ -398,7 +398,7 @@ impl Reader<'_> {
         column: &ColumnPages,
         rows: &mut Vec<u32>,
     ) -> Result<Vec<[u8; N]>, QueryError> {
-        let mut values = Vec::with_capacity(self.most_values(column)?);
+        let mut values = Vec::with_capacity(self.most_values(column));
         self.sparse(column, rows, |bytes, places, page| {
             split::decode(bytes, page.values as usize, places, &mut values)
         })?;
