@@ -232,17 +232,11 @@ async fn an_insert_that_has_no_answer_for_too_long_is_repeated_and_stored_once()
 async fn a_full_spool_refuses_until_clickhouse_is_back() {
     let Some(place) = Place::apart("full") else { return };
     let front = place.front;
-    let empty = {
-        let store = place.open().await;
-        assert_ready(&store).await;
-        let bytes = store.spool.spooled_bytes();
-        store.close().await;
-        bytes
-    };
-    front.fail(Fault::Refuse, 1_000_000, "INSERT INTO `otel_traces`");
-    // Without any span it may take a little more another time.
-    let options = ClickHouseOptions { spool_max_bytes: empty + 64 * 1024, ..place.options() };
+    let options = ClickHouseOptions { spool_max_bytes: 64 * 1024, ..place.options() };
     let store = ClickHouseStore::open(options).await.unwrap();
+    assert_ready(&store).await;
+    assert_eq!(store.spool.spooled_bytes(), 0, "without a span");
+    front.fail(Fault::Refuse, 1_000_000, "INSERT INTO `otel_traces`");
     let mut sent = 0u64;
     let refused = loop {
         let spans: Vec<Span> =

@@ -75,7 +75,9 @@ impl EmbeddedStore {
     /// Bytes that its spans take on disk: parts, and about what the logs of those in memory do.
     pub(crate) fn spooled_bytes(&self) -> u64 {
         let view = self.shared.view();
-        let live = view.live.iter().map(|segment| segment.spans.read().memory_bytes() as u64);
+        // One without spans has tables already, and nothing on disk.
+        let live = view.live.iter().filter(|segment| segment.visible_rows() > 0);
+        let live = live.map(|segment| segment.spans.read().memory_bytes() as u64);
         view.parts.iter().map(|part| part.bytes()).sum::<u64>() + live.sum::<u64>()
     }
 
