@@ -71,7 +71,7 @@ fn segments(count: usize, calls: Calls) -> Vec<Filled> {
 }
 
 fn seal(figures: &mut FiguresOfSegments, filled: &Filled) -> usize {
-    figures.seal(&filled.segment, &filled.order).unwrap_or_default()
+    figures.seal(&filled.segment, &filled.order)
 }
 
 #[inline(never)]

@@ -15,7 +15,7 @@ mod summary;
 mod tests;
 
 pub use histogram::Histogram;
-pub(crate) use histogram::{Bucket, Counters};
+pub(crate) use histogram::{Bucket, BucketCount, Counters};
 
 /// A span of time; both ends belong to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

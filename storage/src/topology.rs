@@ -35,13 +35,14 @@ mod presence;
 mod role;
 mod roles;
 mod shape;
+mod sums;
 #[cfg(test)]
 mod tests;
 mod totals;
 
 pub use admission::{Admission, AdmissionLimits, OTHER};
 pub use batch::{figures_of, known_spans};
-pub(crate) use cells::Cells;
+pub(crate) use cells::At;
 pub use contribution::{Calling, Contribution, End, Hop};
 pub use derive::{Deriver, derive};
 pub use explain::{ExplainedHop, ExplainedSpan, explain};
@@ -56,5 +57,6 @@ pub use presence::{PRESENCE_WINDOW, Presence};
 pub use role::{Caller, KnownSpan, Place, Role, RoleId, TraceState};
 pub(crate) use role::{calling_span, was_called_by};
 pub use roles::{LaneId, Roles};
+pub(crate) use sums::{EdgeSum, RedSum, TakeSums};
 pub(crate) use totals::Addition;
 pub use totals::Totals;

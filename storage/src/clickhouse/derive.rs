@@ -113,9 +113,7 @@ pub(super) async fn figures_of(
         let all = once(only(false).chain(only(true)).map(|arrived| arrived.span));
         ledger.add_trace(&roles, trace_id, &before, &all);
     }
-    let mut totals = ledger.take_totals();
-    totals.prune();
-    Ok(totals)
+    Ok(ledger.take_totals())
 }
 
 /// By start and span id, each once: the first.

@@ -38,9 +38,11 @@ mod traces;
 pub(super) use file::{FIGURES_FILE, FiguresCache, FiguresFile};
 pub(super) use history::{History, expire, forget_service, keep};
 
+use encode::{Encoded, Encoder, KnownKeys};
 use extract::{Extracted, KnownRoles};
+use file::Content;
 use recent::Recent;
-use traces::Traces;
+pub(super) use traces::Traces;
 
 /// How figures are derived.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,6 +79,8 @@ pub(super) struct State {
     known: KnownRoles,
     recent: Recent,
     ledger: Ledger,
+    // Of the ledger, and the generation in which keys had these numbers.
+    known_keys: (u64, KnownKeys),
     // Whether what a process before this one sealed is remembered.
     is_filled: bool,
     live: Option<Live>,
@@ -89,6 +93,7 @@ impl State {
             known: KnownRoles::default(),
             recent: Recent::default(),
             ledger: Ledger::bounded(Admission::new(limits)),
+            known_keys: Default::default(),
             is_filled: false,
             live: None,
         }
@@ -104,7 +109,7 @@ struct Live {
 
 /// What sealing a segment adds.
 pub(super) struct Derived {
-    totals: Totals,
+    figures: Encoded,
     traces: Traces,
 }
 
@@ -136,13 +141,22 @@ impl Derivation {
             state.ledger.forget_roles();
             state.live = None;
         }
+        if !is_coming {
+            state.ledger.release();
+            state.known_keys.1 = KnownKeys::default();
+        }
     }
 
-    /// Shows a sealed segment's part, and remembers its traces, in one step.
-    pub(super) fn commit(&self, shared: &Shared, derived: Option<Derived>, change: impl FnOnce(&mut View)) {
+    /// Lets files that are to be written have no texts but those of their own keys.
+    fn forget_texts(&self) {
+        self.0.lock().known_keys.1 = KnownKeys::default();
+    }
+
+    /// Shows a sealed segment's part, and remembers the traces of which it has spans, in one step.
+    pub(super) fn commit(&self, shared: &Shared, traces: Option<Traces>, change: impl FnOnce(&mut View)) {
         let state = &mut *self.0.lock();
-        if let Some(derived) = derived {
-            state.remember(&shared.options.topology, derived.traces);
+        if let Some(traces) = traces {
+            state.remember(&shared.options.topology, traces);
         }
         state.live = None;
         shared.change_view(change);
@@ -150,29 +164,37 @@ impl Derivation {
 }
 
 impl Derived {
-    /// Writes the figures into the directory of a part, and syncs the file.
-    pub(super) fn write(&self, disk: &Disk, dir: &Path, effort: Effort) -> std::io::Result<()> {
-        file::write(disk, dir, &self.totals, effort)
+    /// Writes the figures into the directory of a part, and syncs the file; returns the traces, which are to be remembered when the part is
+    /// committed.
+    pub(super) fn write(self, disk: &Disk, dir: &Path, effort: Effort) -> Result<Traces, QueryError> {
+        Content::of(self.figures, effort)?.write(disk, dir)?;
+        Ok(self.traces)
     }
 }
 
 impl State {
     /// For benchmarks: derives the figures of a segment, encodes them, and remembers its traces; returns the bytes.
-    pub(super) fn seal(&mut self, columns: &Columns, order: &[u32]) -> std::io::Result<usize> {
-        let derived = self.derive(columns, order);
-        let sections = file::sections(&derived.totals, Effort::Little)?;
-        self.remember(&TopologyOptions::default(), derived.traces);
-        Ok(sections.iter().map(|section| section.content.len()).sum())
+    pub(super) fn seal(&mut self, columns: &Columns, order: &[u32]) -> usize {
+        let Derived { figures, traces } = self.derive(columns, order);
+        self.remember(&TopologyOptions::default(), traces);
+        Content::plain(figures).bytes()
     }
 
     fn derive(&mut self, columns: &Columns, order: &[u32]) -> Derived {
         let extracted = Extracted::of(columns, columns.len(), &mut self.known);
         let mut traces = extracted.traces(order.iter().copied());
-        Derived { totals: self.add_up(&mut traces), traces }
+        self.add_up(&mut traces);
+        let Self { ledger, known_keys: (generation, known_keys), .. } = self;
+        if *generation != ledger.generation() {
+            (*generation, *known_keys) = (ledger.generation(), KnownKeys::default());
+        }
+        let mut encoder = Encoder::new(known_keys);
+        let presence = ledger.take(&mut encoder);
+        Derived { figures: encoder.finish(&presence), traces }
     }
 
-    /// What these traces change. Afterwards they are complete.
-    fn add_up(&mut self, traces: &mut Traces) -> Totals {
+    /// Adds what these traces change to the ledger. Afterwards they are complete.
+    fn add_up(&mut self, traces: &mut Traces) {
         self.ledger.set_minute((self.began.elapsed().as_secs() / 60) as u32);
         self.recent.complete(traces);
         for number in 0..traces.len() {
@@ -186,9 +208,6 @@ impl State {
                 );
             }
         }
-        let mut totals = self.ledger.take_totals();
-        totals.prune();
-        totals
     }
 
     fn remember(&mut self, options: &TopologyOptions, traces: Traces) {
@@ -250,7 +269,8 @@ impl State {
         spans.sort_by_key(|(trace, _)| *trace);
         let mut traces = Traces::with_capacity(spans.len());
         spans.into_iter().for_each(|(trace, span)| traces.push(trace, span));
-        let totals = Arc::new(self.add_up(&mut traces));
+        self.add_up(&mut traces);
+        let totals = Arc::new(self.ledger.take_totals());
         self.live = Some(Live { rows, totals: Arc::clone(&totals) });
         totals
     }
@@ -303,6 +323,5 @@ pub(super) fn merge(
     let mut totals = addition.totals();
     change(&mut totals);
     totals.prune();
-    file::write(disk, dir, &totals, Effort::Full)?;
-    Ok(())
+    Ok(Content::compressed(&totals)?.write(disk, dir)?)
 }

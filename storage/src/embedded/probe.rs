@@ -66,10 +66,7 @@ impl Default for FiguresOfSegments {
 
 impl FiguresOfSegments {
     /// Derives and encodes what the spans of a segment add; returns how many bytes that are.
-    ///
-    /// # Errors
-    /// When it cannot be compressed.
-    pub fn seal(&mut self, segment: &OpenSegment, order: &[u32]) -> std::io::Result<usize> {
+    pub fn seal(&mut self, segment: &OpenSegment, order: &[u32]) -> usize {
         self.0.seal(segment.0.columns(), order)
     }
 }

@@ -49,13 +49,13 @@ fn prepare_spare_log(shared: &Shared) {
 /// crash after it leaves a log that is released at the next start.
 fn seal(shared: &Shared, segment: &LiveSegment) -> Result<(), QueryError> {
     let id = PartId::of_segment(segment.number);
-    let (part, derived) = if segment.visible_rows() == 0 {
+    let (part, traces) = if segment.visible_rows() == 0 {
         (None, None)
     } else {
-        let (part, derived) = write_part(shared, segment, id)?;
-        (Some(Arc::new(part)), derived)
+        let (part, traces) = write_part(shared, segment, id)?;
+        (Some(Arc::new(part)), traces)
     };
-    shared.derivation.commit(shared, derived, |view| {
+    shared.derivation.commit(shared, traces, |view| {
         view.live.retain(|live| live.number != segment.number);
         view.parts.extend(part);
     });
@@ -89,19 +89,19 @@ fn write_part(
     shared: &Shared,
     segment: &LiveSegment,
     id: PartId,
-) -> Result<(Part, Option<figures::Derived>), QueryError> {
+) -> Result<(Part, Option<figures::Traces>), QueryError> {
     let unfinished = Unfinished::create(shared, id)?;
     // Where nothing merges it, it stays.
     let effort = if shared.options.merge.enabled { Effort::Little } else { Effort::Full };
     let spans = segment.spans.read();
     let order = part::order(spans.columns());
-    let derived = match shared.options.derives_figures {
-        true => Some(shared.derivation.derive(shared, spans.columns(), &order)?),
+    let traces = match shared.options.derives_figures {
+        true => {
+            let derived = shared.derivation.derive(shared, spans.columns(), &order)?;
+            Some(derived.write(&shared.disk, &unfinished.0, effort)?)
+        }
         false => None,
     };
-    if let Some(derived) = &derived {
-        derived.write(&shared.disk, &unfinished.0, effort)?;
-    }
     part::write(&shared.disk, spans.columns(), &order, &unfinished.0, effort)?;
-    Ok((unfinished.commit(shared, id)?, derived))
+    Ok((unfinished.commit(shared, id)?, traces))
 }

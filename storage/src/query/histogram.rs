@@ -1,5 +1,7 @@
 //! A log-linear histogram: small, mergeable without loss, with a bounded relative error.
 
+use std::num::NonZeroU16;
+
 /// Counts of durations (or any `u64`) in log-linear buckets: every power of two is divided into 16.
 ///
 /// A quantile is at most 1/16 (6.25 %) above the true value and never below it; values below 16 are exact.
@@ -13,15 +15,15 @@ pub struct Histogram {
 }
 
 /// The number of a bucket, and what it counts.
-type BucketCount = (u16, i64);
+pub(crate) type BucketCount = (u16, i64);
 
-/// The number of the bucket that counts a value.
+/// The number of the bucket that counts a value, behind which 1 is added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Bucket(u16);
+pub(crate) struct Bucket(NonZeroU16);
 
 impl Bucket {
     pub(crate) fn of(value: u64) -> Self {
-        Self(bucket(value))
+        Self(NonZeroU16::MIN.saturating_add(bucket(value)))
     }
 }
 
@@ -135,19 +137,24 @@ impl Default for Counters {
 impl Counters {
     /// Counts a value of this bucket so many times.
     pub(crate) fn record(&mut self, Bucket(bucket): Bucket, times: i64) {
+        self.add(bucket.get() - 1, times);
+    }
+
+    /// Counts all values of a histogram.
+    pub(crate) fn record_all(&mut self, histogram: &Histogram) {
+        histogram.buckets.iter().for_each(|&(bucket, times)| self.add(bucket, times));
+    }
+
+    fn add(&mut self, bucket: u16, times: i64) {
         let bucket = usize::from(bucket);
         self.counts[bucket] += times;
         self.touched[bucket / 64] |= 1 << (bucket % 64);
         self.touched_words |= 1 << (bucket / 64);
     }
 
-    /// The histogram of all values since the last.
-    pub(crate) fn take(&mut self) -> Histogram {
-        let words = ones(self.touched_words.into());
-        self.touched_words = 0;
-        let touched: u32 = words.clone().map(|word| self.touched[word].count_ones()).sum();
-        let mut buckets = Vec::with_capacity(touched as usize);
-        for word in words {
+    /// Appends the buckets of the histogram of all values since the last.
+    pub(crate) fn take(&mut self, buckets: &mut Vec<BucketCount>) {
+        for word in ones(std::mem::take(&mut self.touched_words).into()) {
             for bit in ones(std::mem::take(&mut self.touched[word])) {
                 let bucket = word * 64 + bit;
                 let count = std::mem::take(&mut self.counts[bucket]);
@@ -156,12 +163,11 @@ impl Counters {
                 }
             }
         }
-        Histogram { buckets }
     }
 }
 
 /// The places of the bits that are set, ascending.
-fn ones(mut bits: u64) -> impl Iterator<Item = usize> + Clone {
+fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let place = (bits != 0).then(|| bits.trailing_zeros() as usize);
         bits &= bits.wrapping_sub(1);
@@ -232,7 +238,9 @@ mod tests {
                     histogram.record_times(value >> 20, times);
                     counters.record(Bucket::of(value >> 20), times);
                 }
-                prop_assert_eq!(counters.take(), histogram);
+                let mut buckets = Vec::new();
+                counters.take(&mut buckets);
+                prop_assert_eq!(buckets, histogram.buckets);
             }
         }
     }

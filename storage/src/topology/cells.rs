@@ -1,6 +1,7 @@
 //! Sums by key and time.
 
-use super::figures::{EdgeFigures, RedFigures};
+use super::figures::{EdgeFigures, Exemplars, RedFigures};
+use super::sums::Durations;
 
 /// The number of a key, and the start of a bucket of time, in seconds since the Unix epoch.
 pub(crate) type At = (u32, u64);
@@ -13,13 +14,22 @@ pub(crate) struct Cells<F> {
 
 /// What can be added up.
 pub(crate) trait Sum: Clone {
-    fn add(&mut self, other: &Self);
+    /// The sum of several, counted in `durations`.
+    fn sum<'a>(summands: impl Iterator<Item = &'a Self>, durations: &mut Durations) -> Self
+    where
+        Self: 'a;
     fn is_nothing(&self) -> bool;
 }
 
 impl Sum for RedFigures {
-    fn add(&mut self, other: &Self) {
-        self.merge(other);
+    fn sum<'a>(summands: impl Iterator<Item = &'a Self>, durations: &mut Durations) -> Self {
+        let (mut spans, mut exemplars) = (0, Exemplars::default());
+        for red in summands {
+            spans += red.spans;
+            durations.own.record_all(&red.duration_ns);
+            exemplars.merge(&red.exemplars);
+        }
+        durations.red_sum(spans, exemplars).to_figures()
     }
 
     fn is_nothing(&self) -> bool {
@@ -28,8 +38,17 @@ impl Sum for RedFigures {
 }
 
 impl Sum for EdgeFigures {
-    fn add(&mut self, other: &Self) {
-        self.merge(other);
+    fn sum<'a>(summands: impl Iterator<Item = &'a Self>, durations: &mut Durations) -> Self {
+        let (mut hops, mut errors, mut exemplars) = (0, 0, Exemplars::default());
+        for edge in summands {
+            hops += edge.hops;
+            errors += edge.errors;
+            durations.own.record_all(&edge.duration_ns);
+            durations.client.record_all(&edge.client_duration_ns);
+            durations.queueing.record_all(&edge.queueing_ns);
+            exemplars.merge(&edge.exemplars);
+        }
+        durations.edge_sum(hops, errors, exemplars).to_figures()
     }
 
     fn is_nothing(&self) -> bool {
@@ -48,26 +67,19 @@ impl<F: Sum> Cells<F> {
     pub(crate) fn add_up(mut summands: Vec<(At, &F)>) -> Self {
         // Stable, which is linear where a few ordered runs follow one another.
         summands.sort_by_key(|&(at, _)| at);
-        let mut cells = Self { rows: Vec::with_capacity(summands.len()) };
-        summands.into_iter().for_each(|(at, figures)| cells.add_last(at, figures));
-        cells
-    }
-
-    /// Adds to the last row, or a row behind it.
-    fn add_last(&mut self, at: At, figures: &F) {
-        match self.rows.last_mut() {
-            Some((last, sum)) if *last == at => sum.add(figures),
-            _ => self.rows.push((at, figures.clone())),
-        }
+        let mut durations = Durations::default();
+        let rows = summands.chunk_by(|(a, _), (b, _)| a == b).map(|of_place| match of_place {
+            &[(at, figures)] => (at, figures.clone()),
+            _ => (of_place[0].0, F::sum(of_place.iter().map(|&(_, figures)| figures), &mut durations)),
+        });
+        Self { rows: rows.collect() }
     }
 
     /// The same in wider buckets of time.
     pub(crate) fn coarsened(&self, floor_s: impl Fn(u32, u64) -> u64) -> Self {
-        let mut coarse = Self::default();
-        for ((key, time_s), figures) in &self.rows {
-            coarse.add_last((*key, floor_s(*key, *time_s)), figures);
-        }
-        coarse
+        let coarse =
+            self.rows.iter().map(|((key, time_s), figures)| ((*key, floor_s(*key, *time_s)), figures));
+        Self::add_up(coarse.collect())
     }
 
     /// How many sums there were in wider buckets of time.

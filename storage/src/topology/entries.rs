@@ -1,19 +1,17 @@
 //! What spans and hops add to the figures of their keys, until it is added up.
 
-use std::sync::Arc;
-
 use laneway_proto::TraceId;
 
-use super::cells::Cells;
-use super::figures::{EdgeFigures, Exemplars, RedFigures, Resolution, TraceAt};
+use super::cells::At;
+use super::figures::{Exemplars, Resolution, TraceAt};
 use super::key::{EdgeKey, RedKey};
 use super::keys::Keys;
 use super::plans::{PlannedHop, PlannedSpan};
 use super::presence::Presence;
 use super::role::{KnownSpan, RoleId};
 use super::roles::Roles;
-use super::totals::Totals;
-use crate::query::{Bucket, Counters};
+use super::sums::{Durations, EdgeSum, RedSum, TakeSums};
+use crate::query::Bucket;
 
 /// What is to be added up, key by key: what is added one by one all over the place mostly waits for memory.
 #[derive(Debug, Default)]
@@ -22,45 +20,37 @@ pub(super) struct Entries {
     seen: Vec<u64>,
     // The number of each one's key, which is looked at alone.
     red_keys: Vec<u32>,
-    red: Vec<RedEntry>,
+    red: Vec<Entry>,
     // At each level.
     hop_keys: Vec<[u32; 2]>,
     hops: Vec<HopEntry>,
     traces: Vec<TraceId>,
     presence: Presence,
     by_key: ByKey,
+    durations: Durations,
 }
 
-/// What a span or hop adds to the figures of its key.
+/// What a span or hop adds to the figures of its key. As little as can be: adding up mostly waits for these.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    // Its place among the traces of the ledger.
-    trace: u32,
-    // The start of its bucket of time, in units of its width.
-    bucket: u32,
     times: i64,
     start_unix_ns: u64,
     duration_ns: u64,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct RedEntry {
+    // Its place among the traces of the ledger.
+    trace: u32,
     is_error: bool,
-    duration: Bucket,
-    entry: Entry,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct HopEntry {
-    is_error: bool,
+    entry: Entry,
     stands_out: bool,
-    duration: Bucket,
     client_duration: Option<Bucket>,
     queueing: Option<Bucket>,
-    entry: Entry,
 }
 
-const BUCKET_S: u64 = Resolution::FINEST.seconds() as u64;
+/// The width of a bucket of time.
+const BUCKET_NS: u64 = Resolution::FINEST.seconds() as u64 * 1_000_000_000;
 
 impl Entries {
     /// Forgets everything that belongs to the roles so far.
@@ -89,27 +79,26 @@ impl Entries {
         planned: &PlannedSpan,
         sign: i64,
     ) {
-        let time_s = span.start_unix_ns / 1_000_000_000;
         let weight = if planned.is_sampled { roles.get(span.role).weight(span.span_id) } else { 1 };
         let entry = Entry {
-            trace: self.traces.len() as u32 - 1,
-            bucket: (time_s / BUCKET_S) as u32,
             times: sign * weight,
             start_unix_ns: span.start_unix_ns,
             duration_ns: span.duration_ns,
+            trace: self.traces.len() as u32 - 1,
+            is_error: planned.is_error,
         };
-        let duration = Bucket::of(span.duration_ns);
         self.red_keys.push(planned.red);
-        self.red.push(RedEntry { is_error: planned.is_error, duration, entry });
+        self.red.push(entry);
         for hop in planned.hops.iter().flatten() {
             let PlannedHop { keys, is_error, stands_out, calling } = *hop;
             let client_duration = calling.waited_ns(spans).map(Bucket::of);
             let queueing = calling.queueing_ns(spans, span).map(Bucket::of);
             self.hop_keys.push(keys);
-            self.hops.push(HopEntry { is_error, stands_out, duration, client_duration, queueing, entry });
+            let entry = Entry { is_error, ..entry };
+            self.hops.push(HopEntry { entry, stands_out, client_duration, queueing });
         }
         if planned.is_seen_serving {
-            self.see(roles, span.role, time_s);
+            self.see(roles, span.role, span.start_unix_ns / 1_000_000_000);
         }
     }
 
@@ -126,95 +115,89 @@ impl Entries {
         }
     }
 
-    /// The sums, in buckets of ten seconds; the entries are gone then.
-    pub(super) fn take_totals(
+    /// Hands over the sums, in buckets of ten seconds, and returns which lanes had instances; the entries are gone then.
+    pub(super) fn take(
         &mut self,
-        (red_keys, edge_keys): (Arc<Keys<RedKey>>, Arc<Keys<EdgeKey>>),
-    ) -> Totals {
-        let Self { red, hops, traces, by_key, .. } = self;
-        let mut durations = Durations::default();
-        let mut red_cells = Cells::default();
+        red_keys: &Keys<RedKey>,
+        edge_keys: &Keys<EdgeKey>,
+        to: &mut impl TakeSums,
+    ) -> Presence {
+        let Self { red, hops, traces, by_key, durations, .. } = self;
         by_key.order(&self.red_keys, red_keys.len());
         by_key.each(
-            |number| red[number].entry.bucket,
+            |number| red[number].bucket(),
             |at, numbers| {
                 let entries = numbers.iter().map(|&number| &red[number as usize]);
-                red_cells.push(at, durations.sum_of_spans(traces, entries));
+                let sum = sum_of_spans(durations, traces, entries);
+                if !sum.is_nothing() {
+                    to.take_red(red_keys, at, sum);
+                }
             },
         );
         // Both levels number their keys together: a hop counts twice.
-        let mut edge_cells = Cells::default();
         by_key.order(self.hop_keys.as_flattened(), edge_keys.len());
         by_key.each(
-            |number| hops[number / 2].entry.bucket,
+            |number| hops[number / 2].entry.bucket(),
             |at, numbers| {
                 let entries = numbers.iter().map(|&number| &hops[number as usize / 2]);
-                edge_cells.push(at, durations.sum_of_hops(traces, entries));
+                let sum = sum_of_hops(durations, traces, entries);
+                if !sum.is_nothing() {
+                    to.take_edge(edge_keys, at, sum);
+                }
             },
         );
-        let presence = std::mem::take(&mut self.presence);
         self.seen.clear();
         self.red_keys.clear();
         self.red.clear();
         self.hop_keys.clear();
         self.hops.clear();
         self.traces.clear();
-        Totals { red_keys, edge_keys, red: red_cells, edges: edge_cells, presence }
+        std::mem::take(&mut self.presence)
     }
 }
 
-/// Durations of the spans or hops that are being added up.
-#[derive(Debug, Default)]
-struct Durations {
-    own: Counters,
-    client: Counters,
-    queueing: Counters,
+fn sum_of_spans<'d, 'e>(
+    durations: &'d mut Durations,
+    traces: &[TraceId],
+    entries: impl Iterator<Item = &'e Entry>,
+) -> RedSum<'d> {
+    let (mut spans, mut exemplars) = (0, Exemplars::default());
+    for entry in entries {
+        spans += entry.times;
+        durations.own.record(Bucket::of(entry.duration_ns), entry.times);
+        entry.name_trace(traces, true, entry.is_error, &mut exemplars);
+    }
+    durations.red_sum(spans, exemplars)
 }
 
-impl Durations {
-    fn sum_of_spans<'e>(
-        &mut self,
-        traces: &[TraceId],
-        entries: impl Iterator<Item = &'e RedEntry>,
-    ) -> RedFigures {
-        let mut figures = RedFigures::default();
-        for RedEntry { entry, duration, is_error, .. } in entries {
-            figures.spans += entry.times;
-            self.own.record(*duration, entry.times);
-            entry.name_trace(traces, true, *is_error, &mut figures.exemplars);
+fn sum_of_hops<'d, 'e>(
+    durations: &'d mut Durations,
+    traces: &[TraceId],
+    entries: impl Iterator<Item = &'e HopEntry>,
+) -> EdgeSum<'d> {
+    let (mut hops, mut errors, mut exemplars) = (0, 0, Exemplars::default());
+    for hop in entries {
+        let times = hop.entry.times;
+        hops += times;
+        errors += times * i64::from(hop.entry.is_error);
+        durations.own.record(Bucket::of(hop.entry.duration_ns), times);
+        if let Some(duration) = hop.client_duration {
+            durations.client.record(duration, times);
         }
-        RedFigures { duration_ns: self.own.take(), ..figures }
+        if let Some(queueing) = hop.queueing {
+            durations.queueing.record(queueing, times);
+        }
+        hop.entry.name_trace(traces, hop.stands_out, hop.stands_out, &mut exemplars);
     }
-
-    fn sum_of_hops<'e>(
-        &mut self,
-        traces: &[TraceId],
-        entries: impl Iterator<Item = &'e HopEntry>,
-    ) -> EdgeFigures {
-        let mut figures = EdgeFigures::default();
-        for hop in entries {
-            let times = hop.entry.times;
-            figures.hops += times;
-            figures.errors += times * i64::from(hop.is_error);
-            self.own.record(hop.duration, times);
-            if let Some(duration) = hop.client_duration {
-                self.client.record(duration, times);
-            }
-            if let Some(queueing) = hop.queueing {
-                self.queueing.record(queueing, times);
-            }
-            hop.entry.name_trace(traces, hop.stands_out, hop.stands_out, &mut figures.exemplars);
-        }
-        EdgeFigures {
-            duration_ns: self.own.take(),
-            client_duration_ns: self.client.take(),
-            queueing_ns: self.queueing.take(),
-            ..figures
-        }
-    }
+    durations.edge_sum(hops, errors, exemplars)
 }
 
 impl Entry {
+    /// The number of its bucket of time.
+    fn bucket(&self) -> u32 {
+        (self.start_unix_ns / BUCKET_NS) as u32
+    }
+
     /// Names its trace as an example, as a slow one and as the newest only where those are wanted: ids take more space than all other
     /// figures.
     fn name_trace(&self, traces: &[TraceId], if_slow: bool, if_newest: bool, exemplars: &mut Exemplars) {
@@ -260,17 +243,18 @@ impl ByKey {
     }
 
     /// Calls `add` with the numbers of each key and bucket of time, in this order.
-    fn each(&mut self, bucket: impl Fn(usize) -> u32, mut add: impl FnMut((u32, u64), &[u32])) {
+    fn each(&mut self, bucket: impl Fn(usize) -> u32, mut add: impl FnMut(At, &[u32])) {
         let bucket = |number: &u32| bucket(*number as usize);
+        let start_s = |bucket: u32| u64::from(bucket) * u64::from(Resolution::FINEST.seconds());
         for (key, bounds) in (0..).zip(self.bounds.windows(2)) {
             let of_key = &mut self.numbers[bounds[0] as usize..bounds[1] as usize];
             let Some(first) = of_key.first().map(bucket) else { continue };
             if of_key.iter().any(|number| bucket(number) != first) {
                 of_key.sort_by_key(bucket);
                 let of_buckets = of_key.chunk_by(|a, b| bucket(a) == bucket(b));
-                of_buckets.for_each(|numbers| add((key, u64::from(bucket(&numbers[0])) * BUCKET_S), numbers));
+                of_buckets.for_each(|numbers| add((key, start_s(bucket(&numbers[0]))), numbers));
             } else {
-                add((key, u64::from(first) * BUCKET_S), of_key);
+                add((key, start_s(first)), of_key);
             }
         }
     }

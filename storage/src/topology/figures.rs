@@ -115,7 +115,7 @@ impl RedFigures {
     }
 
     pub(crate) fn is_nothing(&self) -> bool {
-        self.spans == 0 && self.duration_ns.is_empty()
+        self.as_sum().is_nothing()
     }
 }
 
@@ -131,11 +131,7 @@ impl EdgeFigures {
     }
 
     pub(crate) fn is_nothing(&self) -> bool {
-        self.hops == 0
-            && self.errors == 0
-            && self.duration_ns.is_empty()
-            && self.client_duration_ns.is_empty()
-            && self.queueing_ns.is_empty()
+        self.as_sum().is_nothing()
     }
 }
 

@@ -57,9 +57,4 @@ impl<K> Keys<K> {
     pub(crate) fn len(&self) -> usize {
         self.keys.len()
     }
-
-    /// By number.
-    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &K> {
-        self.keys.iter()
-    }
 }

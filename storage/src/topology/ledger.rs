@@ -3,13 +3,19 @@
 use laneway_proto::TraceId;
 
 use super::admission::Admission;
+use super::cells::{At, Cells};
 use super::contribution::{Calling, Contribution, Hop};
 use super::derive::Deriver;
 use super::entries::Entries;
+use super::figures::{EdgeFigures, RedFigures};
+use super::key::{EdgeKey, RedKey};
+use super::keys::Keys;
 use super::numbering::Numbering;
 use super::plans::{PlannedHop, PlannedSpan, Plans};
+use super::presence::Presence;
 use super::role::KnownSpan;
 use super::roles::Roles;
+use super::sums::{EdgeSum, RedSum, TakeSums};
 use super::totals::Totals;
 
 /// Sums of contributions, in buckets of ten seconds. A ledger belongs to the [`Roles`] of its spans.
@@ -50,6 +56,13 @@ impl Ledger {
         self.numbering.renew();
         self.plans = Plans::default();
         self.entries.forget_roles();
+    }
+
+    /// Gives its memory back, where no sums are being made: all but which keys were admitted.
+    pub fn release(&mut self) {
+        self.numbering.renew();
+        let Self { plans, entries, scratch, .. } = self;
+        (*plans, *entries, *scratch) = Default::default();
     }
 
     /// Adds what has changed in a trace: of `before`, spans were known; now `all` are, of which those are some. Both are ordered by start and
@@ -126,7 +139,32 @@ impl Ledger {
 
     /// The sums, in buckets of ten seconds; the ledger is empty then, and may be used again.
     pub fn take_totals(&mut self) -> Totals {
-        self.entries.take_totals(self.numbering.keys())
+        let mut cells = (Cells::default(), Cells::default());
+        let presence = self.take(&mut cells);
+        let (red_keys, edge_keys) = self.numbering.keys();
+        Totals { red_keys, edge_keys, red: cells.0, edges: cells.1, presence }
+    }
+
+    /// Hands the same over one by one, and returns which lanes had instances. Keys keep their numbers for as long as
+    /// [`generation`](Self::generation) stays the same.
+    pub(crate) fn take(&mut self, to: &mut impl TakeSums) -> Presence {
+        let (red_keys, edge_keys) = self.numbering.keys();
+        self.entries.take(&red_keys, &edge_keys, to)
+    }
+
+    /// How often all keys were numbered anew.
+    pub(crate) fn generation(&self) -> u64 {
+        self.numbering.generation()
+    }
+}
+
+impl TakeSums for (Cells<RedFigures>, Cells<EdgeFigures>) {
+    fn take_red(&mut self, _: &Keys<RedKey>, at: At, sum: RedSum<'_>) {
+        self.0.push(at, sum.to_figures());
+    }
+
+    fn take_edge(&mut self, _: &Keys<EdgeKey>, at: At, sum: EdgeSum<'_>) {
+        self.1.push(at, sum.to_figures());
     }
 }
 

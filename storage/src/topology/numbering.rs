@@ -36,6 +36,7 @@ pub(super) struct Numbering {
     admission: Option<Admission>,
     // The minute in which that was done.
     renewed: u32,
+    generation: u64,
 }
 
 /// A role, and the lane of a span with whether a request enters its service with it.
@@ -100,7 +101,13 @@ impl Numbering {
 
     /// Numbers everything anew.
     pub(super) fn renew(&mut self) {
-        *self = Self { admission: self.admission.take(), renewed: self.renewed, ..Self::default() };
+        let (admission, generation) = (self.admission.take(), self.generation + 1);
+        *self = Self { admission, renewed: self.renewed, generation, ..Self::default() };
+    }
+
+    /// How often everything was numbered anew.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// The keys, by number.

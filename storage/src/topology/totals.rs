@@ -11,6 +11,7 @@ use super::key::{EdgeKey, Outcome, RedKey, Verdict};
 use super::keys::Keys;
 use super::node::{Node, NodeKind};
 use super::presence::Presence;
+use super::sums::TakeSums;
 
 pub(super) type Map<K, V> = HashMap<K, V, FixedState>;
 
@@ -68,10 +69,14 @@ impl Totals {
         figures
     }
 
-    /// The times of all its figures.
-    pub(crate) fn times_s(&self) -> impl Iterator<Item = u64> + '_ {
-        let red = self.red.iter().map(|&((_, time_s), _)| time_s);
-        red.chain(self.edges.iter().map(|&((_, time_s), _)| time_s))
+    /// Hands its sums over one by one, without those that are nothing.
+    pub(crate) fn visit(&self, to: &mut impl TakeSums) {
+        for (at, red) in self.red.iter().filter(|(_, red)| !red.is_nothing()) {
+            to.take_red(&self.red_keys, *at, red.as_sum());
+        }
+        for (at, edge) in self.edges.iter().filter(|(_, edge)| !edge.is_nothing()) {
+            to.take_edge(&self.edge_keys, *at, edge.as_sum());
+        }
     }
 
     /// About how many bytes it takes.

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use super::encode;
+use super::encode::{self, Encoded, Encoder, KnownKeys};
 use crate::QueryError;
 use crate::embedded::part::{Codec, Disk, Effort};
 use crate::topology::{FiguresQuery, Presence, Resolution, Totals};
@@ -98,64 +98,92 @@ struct Section {
     crc32c: u32,
 }
 
+/// What a file is made of.
+pub(super) struct Content {
+    codec: Codec,
+    buckets_s: Option<(u64, u64)>,
+    sections: Vec<EncodedSection>,
+}
+
 /// A section as it is written.
 #[derive(Default)]
-pub(super) struct EncodedSection {
-    pub(super) content: Vec<u8>,
+struct EncodedSection {
+    content: Vec<u8>,
     decompressed_len: usize,
 }
 
-/// The sections of figures of the finest resolution.
-pub(super) fn sections(finest: &Totals, effort: Effort) -> io::Result<Vec<EncodedSection>> {
-    let section = |bytes: Vec<u8>| -> io::Result<_> {
-        let decompressed_len = bytes.len();
-        let content = match effort {
-            Effort::Little => bytes,
-            Effort::Full => zstd::bulk::compress(&bytes, ZSTD_LEVEL)?,
-        };
-        Ok(EncodedSection { content, decompressed_len })
-    };
-    let written = encode::WrittenKeys::of(finest);
-    let mut sections = vec![section(encode::encode_keys(finest, &written))?];
-    sections.push(section(encode::encode_rows(finest, &written))?);
-    let mut last = None::<Totals>;
-    for &resolution in &Resolution::ALL[1..] {
-        let finer = last.as_ref().unwrap_or(finest);
-        if finer.rows_at(resolution) * MIN_SHRINKAGE <= finer.rows() {
-            let coarse = finer.at(resolution);
-            sections.push(section(encode::encode_rows(&coarse, &written))?);
-            last = Some(coarse);
-        } else {
-            sections.push(EncodedSection::default());
-        }
+impl Content {
+    /// Of figures of the finest resolution.
+    pub(super) fn of(encoded: Encoded, effort: Effort) -> Result<Self, QueryError> {
+        Ok(match effort {
+            Effort::Little => Self::plain(encoded),
+            Effort::Full => {
+                Self::compressed(&encode::decode(&encoded.keys, &encoded.rows).map_err(corrupt)?)?
+            }
+        })
     }
-    Ok(sections)
-}
 
-/// Writes figures of the finest resolution into the directory of a part, and syncs the file.
-pub(super) fn write(disk: &Disk, dir: &Path, finest: &Totals, effort: Effort) -> io::Result<()> {
-    let magic = match effort {
-        Effort::Little => PLAIN_MAGIC,
-        Effort::Full => ZSTD_MAGIC,
-    };
-    let mut header = magic.to_vec();
-    // Buckets of coarser resolutions begin earlier.
-    let first_s = finest.times_s().min().map_or(u64::MAX, |time_s| Resolution::Hour.floor_s(time_s));
-    header.extend(first_s.to_le_bytes());
-    header.extend(finest.times_s().max().unwrap_or(0).to_le_bytes());
-    let sections = sections(finest, effort)?;
-    for EncodedSection { content, decompressed_len } in &sections {
-        header.extend((content.len() as u32).to_le_bytes());
-        header.extend((*decompressed_len as u32).to_le_bytes());
-        header.extend(crc32c::crc32c(content).to_le_bytes());
+    /// Figures of the finest resolution as they are, for a file that does not last.
+    pub(super) fn plain(encoded: Encoded) -> Self {
+        let section = |content: Vec<u8>| EncodedSection { decompressed_len: content.len(), content };
+        let mut sections = vec![section(encoded.keys), section(encoded.rows)];
+        sections.resize_with(SECTIONS, EncodedSection::default);
+        Self { codec: Codec::Plain, buckets_s: encoded.buckets_s, sections }
     }
-    header.extend(crc32c::crc32c(&header).to_le_bytes());
-    let mut file = disk.create(&dir.join(FIGURES_FILE))?;
-    file.write_all(&header)?;
-    for section in &sections {
-        file.write_all(&section.content)?;
+
+    /// Figures of the finest resolution, and coarser ones, compressed.
+    pub(super) fn compressed(finest: &Totals) -> io::Result<Self> {
+        let section = |bytes: &[u8]| -> io::Result<_> {
+            let content = zstd::bulk::compress(bytes, ZSTD_LEVEL)?;
+            Ok(EncodedSection { content, decompressed_len: bytes.len() })
+        };
+        let mut known = KnownKeys::default();
+        let mut encoder = Encoder::new(&mut known);
+        finest.visit(&mut encoder);
+        let mut coarser = Vec::new();
+        let mut last = None::<Totals>;
+        for &resolution in &Resolution::ALL[1..] {
+            let finer = last.as_ref().unwrap_or(finest);
+            if finer.rows_at(resolution) * MIN_SHRINKAGE <= finer.rows() {
+                let coarse = finer.at(resolution);
+                coarser.push(section(&encoder.coarse_rows(&coarse))?);
+                last = Some(coarse);
+            } else {
+                coarser.push(EncodedSection::default());
+            }
+        }
+        let encoded = encoder.finish(&finest.presence);
+        let mut sections = vec![section(&encoded.keys)?, section(&encoded.rows)?];
+        sections.append(&mut coarser);
+        Ok(Self { codec: Codec::Zstd, buckets_s: encoded.buckets_s, sections })
     }
-    file.sync_all()
+
+    /// How many bytes it takes, without the header.
+    pub(super) fn bytes(&self) -> usize {
+        self.sections.iter().map(|section| section.content.len()).sum()
+    }
+
+    /// Writes it into the directory of a part, and syncs the file.
+    pub(super) fn write(&self, disk: &Disk, dir: &Path) -> io::Result<()> {
+        let magic = if self.codec == Codec::Plain { PLAIN_MAGIC } else { ZSTD_MAGIC };
+        let mut header = magic.to_vec();
+        // Buckets of coarser resolutions begin earlier.
+        let first_s = self.buckets_s.map_or(u64::MAX, |(first_s, _)| Resolution::Hour.floor_s(first_s));
+        header.extend(first_s.to_le_bytes());
+        header.extend(self.buckets_s.map_or(0, |(_, last_s)| last_s).to_le_bytes());
+        for EncodedSection { content, decompressed_len } in &self.sections {
+            header.extend((content.len() as u32).to_le_bytes());
+            header.extend((*decompressed_len as u32).to_le_bytes());
+            header.extend(crc32c::crc32c(content).to_le_bytes());
+        }
+        header.extend(crc32c::crc32c(&header).to_le_bytes());
+        let mut file = disk.create(&dir.join(FIGURES_FILE))?;
+        file.write_all(&header)?;
+        for section in &self.sections {
+            file.write_all(&section.content)?;
+        }
+        file.sync_all()
+    }
 }
 
 impl FiguresFile {

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use super::file::FiguresFile;
 use crate::QueryError;
 use crate::embedded::merge::unix_ns;
-use crate::embedded::part::{self, Effort, PartId, SharedPart, sync_dir};
+use crate::embedded::part::{self, PartId, SharedPart, sync_dir};
 use crate::embedded::shared::Shared;
 use crate::topology::Resolution;
 
@@ -62,6 +62,7 @@ pub(in super::super) fn keep(shared: &Shared, part: &SharedPart) -> Result<Optio
 
 /// Leaves a service out of all figures of expired parts.
 pub(in super::super) fn forget_service(shared: &Shared, name: &str) -> Result<(), QueryError> {
+    shared.derivation.forget_texts();
     for old in &shared.view().history {
         let mut totals = old.file.read(Resolution::FINEST)?;
         let changed = totals.remove_service(name);
@@ -71,7 +72,7 @@ pub(in super::super) fn forget_service(shared: &Shared, name: &str) -> Result<()
         let dir = shared.layout.tmp.join("figures");
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir(&dir)?;
-        super::file::write(&shared.disk, &dir, &totals, Effort::Full)?;
+        super::file::Content::compressed(&totals)?.write(&shared.disk, &dir)?;
         shared.disk.rename(&dir.join(super::FIGURES_FILE), &old.path)?;
         shared.disk.sync_dir(&shared.layout.figures)?;
         let new =

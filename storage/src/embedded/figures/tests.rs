@@ -163,9 +163,10 @@ proptest! {
             ledger.add_trace(&roles, trace, &[], &spans);
         }
         let totals = ledger.take_totals();
-        let written = encode::WrittenKeys::of(&totals);
-        let keys = encode::encode_keys(&totals, &written);
-        let rows = encode::encode_rows(&totals, &written);
+        let mut known = KnownKeys::default();
+        let mut encoder = Encoder::new(&mut known);
+        totals.visit(&mut encoder);
+        let Encoded { keys, rows, .. } = encoder.finish(&totals.presence);
         prop_assert_eq!(encode::decode(&keys, &rows).unwrap().figures(), totals.figures());
         for (mut bytes, is_keys) in [(keys.clone(), true), (rows.clone(), false)] {
             let place = at.index(bytes.len());

@@ -6,7 +6,7 @@ pub(super) type TraceKey = [u8; 16];
 
 /// Traces by number, and the spans of each.
 #[derive(Default)]
-pub(super) struct Traces {
+pub(in super::super) struct Traces {
     traces: Vec<Trace>,
     spans: Vec<KnownSpan>,
 }
