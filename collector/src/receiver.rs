@@ -12,9 +12,8 @@ mod outcome;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use laneway_proto::otlp;
-use laneway_storage::{Accepted, IngestRequest, Store};
+use laneway_storage::{Accepted, Body, IngestRequest, Store};
 
 use crate::admission::{Admission, Lease};
 use crate::config::Limits;
@@ -55,7 +54,7 @@ enum Encoding {
 
 /// A body as it was received, and the memory that it holds.
 struct Received {
-    body: Bytes,
+    body: Body,
     coding: Coding,
     encoding: Encoding,
     lease: Lease,
@@ -130,11 +129,16 @@ impl Received {
 
     /// Decompresses, and translates JSON to protobuf.
     fn decode(mut self, limit: usize) -> Result<(IngestRequest, Lease), Refusal> {
-        let inflated = inflate::inflate(self.coding, &self.body, limit, &mut self.lease)?;
+        if !self.needs_work() {
+            let request = IngestRequest { body: self.body, compressed: None, connection: self.connection };
+            return Ok((request, self.lease));
+        }
+        let received = self.body.joined();
+        let inflated = inflate::inflate(self.coding, &received, limit, &mut self.lease)?;
         let request = match self.encoding {
             Encoding::Protobuf => IngestRequest {
-                compressed: inflated.loggable.map(|compression| (compression, self.body)),
-                body: inflated.body,
+                compressed: inflated.loggable.map(|compression| (compression, received)),
+                body: inflated.body.into(),
                 connection: self.connection,
             },
             Encoding::Json => {
@@ -142,7 +146,7 @@ impl Received {
                 self.lease.grow(inflated.body.len())?;
                 let protobuf = otlp::json::to_protobuf(&inflated.body)
                     .map_err(|error| Refusal::Malformed(error.to_string()))?;
-                IngestRequest { body: Bytes::from(protobuf), compressed: None, connection: self.connection }
+                IngestRequest { body: protobuf.into(), compressed: None, connection: self.connection }
             }
         };
         Ok((request, self.lease))

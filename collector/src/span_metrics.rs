@@ -114,6 +114,7 @@ impl SpanMetrics {
 
     /// Counts every minute until `stop`.
     pub(crate) async fn run(self, store: Arc<dyn Store>, stop: CancellationToken) {
+        let mut quiet = Quiet::default();
         loop {
             let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             tokio::select! {
@@ -121,6 +122,9 @@ impl SpanMetrics {
                 () = tokio::time::sleep(until_next_minute(since_epoch)) => {}
             }
             let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+            if quiet.has_lasted(store.spans_so_far()) {
+                continue;
+            }
             let Some(query) = self.query(now_s) else { continue };
             let answer = tokio::select! {
                 () = stop.cancelled() => return,
@@ -129,9 +133,34 @@ impl SpanMetrics {
             match answer {
                 Ok(figures) => self.count(&figures, &query),
                 // The next minute looks at this one again.
-                Err(error) => tracing::warn!(%error, "span metrics could not be counted"),
+                Err(error) => {
+                    tracing::warn!(%error, "span metrics could not be counted");
+                    quiet = Quiet::default();
+                }
             }
         }
+    }
+}
+
+/// Whether spans still come.
+#[derive(Debug, Default)]
+struct Quiet {
+    spans: Option<u64>,
+    /// How often there were as many as before.
+    looks: u32,
+}
+
+impl Quiet {
+    /// A span of the minute in which the last ones came is counted a minute and [`SETTLE`] later at the latest, which is two looks after the
+    /// one that finds that they came.
+    const LOOKS: u32 = 2;
+
+    /// Looks, once a minute: whether all spans were counted, and none has come.
+    fn has_lasted(&mut self, spans: Option<u64>) -> bool {
+        let is_same = spans.is_some() && spans == self.spans;
+        self.spans = spans;
+        self.looks = if is_same { self.looks.saturating_add(1) } else { 0 };
+        self.looks > Self::LOOKS
     }
 }
 

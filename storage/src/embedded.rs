@@ -257,6 +257,11 @@ impl Store for EmbeddedStore {
         self.administer(snapshot::names).await
     }
 
+    fn spans_so_far(&self) -> Option<u64> {
+        let stats = self.shared.stats();
+        Some(stats.accepted_spans + stats.recovered_spans)
+    }
+
     fn health(&self) -> Health {
         match self.shared.failure().or_else(|| self.workers.dead()) {
             Some(reason) => Health::NotReady(reason),

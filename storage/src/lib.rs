@@ -23,6 +23,6 @@ pub mod topology;
 pub use compression::InflateError;
 pub use retention::{Retention, RetentionOptions, Space};
 pub use store::{
-    Accepted, AdminError, AppendError, Compression, Deletion, Health, IngestRequest, MaintenanceStats,
+    Accepted, AdminError, AppendError, Body, Compression, Deletion, Health, IngestRequest, MaintenanceStats,
     QueryError, Store, StoreStats,
 };

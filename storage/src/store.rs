@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use laneway_proto::TraceId;
 
 use crate::Retention;
@@ -25,12 +25,65 @@ pub enum Compression {
 #[derive(Debug, Clone)]
 pub struct IngestRequest {
     /// The protobuf bytes, not compressed.
-    pub body: Bytes,
+    pub body: Body,
     /// The same bytes as they were received, where they were compressed: logging these costs less.
     pub compressed: Option<(Compression, Bytes)>,
     /// Names the connection that it came over. A store takes the requests of one connection in their order, and may take those of
     /// several at once.
     pub connection: u64,
+}
+
+/// Bytes that may lie in several pieces, as they arrived: who needs them in one piece joins them where it must copy them anyway.
+#[derive(Debug, Clone, Default)]
+pub struct Body {
+    first: Bytes,
+    others: Vec<Bytes>,
+    len: usize,
+}
+
+impl Body {
+    /// Adds a piece.
+    pub fn push(&mut self, piece: Bytes) {
+        self.len += piece.len();
+        if self.first.is_empty() {
+            self.first = piece;
+        } else if !piece.is_empty() {
+            self.others.push(piece);
+        }
+    }
+
+    /// How many bytes.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The pieces, in order.
+    pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        std::iter::once(&self.first).chain(&self.others).map(AsRef::as_ref)
+    }
+
+    /// The bytes in one piece; copied only where they lie in several.
+    pub fn joined(&self) -> Bytes {
+        if self.others.is_empty() {
+            return self.first.clone();
+        }
+        let mut joined = BytesMut::with_capacity(self.len);
+        self.pieces().for_each(|piece| joined.extend_from_slice(piece));
+        joined.freeze()
+    }
+}
+
+impl<B: Into<Bytes>> From<B> for Body {
+    fn from(bytes: B) -> Self {
+        let mut body = Self::default();
+        body.push(bytes.into());
+        body
+    }
 }
 
 /// What became of an appended request. By the time it is returned, it is durable.
@@ -238,6 +291,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// RED figures and edges: see [`topology`](crate::topology).
     async fn figures(&self, query: FiguresQuery) -> Result<Figures, QueryError>;
+
+    /// A number that is another one once spans have come, which changes figures; `None` where others add to them too. The same number spares
+    /// whoever asks again and again from asking.
+    fn spans_so_far(&self) -> Option<u64> {
+        None
+    }
 
     /// Whether the store can do its work.
     fn health(&self) -> Health;

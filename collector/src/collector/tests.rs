@@ -66,7 +66,7 @@ async fn a_stock_client_exports_over_grpc() {
     let collector = start(&store).await;
     let answer = call(channel(&collector).await, trace_service::EXPORT_PATH, export()).await.unwrap();
     assert!(answer.is_empty());
-    assert_eq!(store.request().body, export());
+    assert_eq!(store.request().body.joined(), export());
     collector.drain(DEADLINE).await.unwrap();
 }
 

@@ -79,7 +79,7 @@ async fn take(receiver: &Receiver, head: &Parts, body: axum::body::Body) -> Resu
         (true, coding) => coding,
     };
     let received = Received {
-        body: message.bytes,
+        body: message.bytes.into(),
         coding,
         encoding: Encoding::Protobuf,
         lease: message.lease,

@@ -124,3 +124,11 @@ fn it_wakes_when_a_minute_has_settled() {
         assert_eq!(until_next_minute(Duration::from_secs(now_s)), Duration::from_secs(wait_s), "{now_s}");
     }
 }
+
+#[test]
+fn a_quiet_store_is_asked_until_the_last_minute_has_settled() {
+    let mut quiet = Quiet::default();
+    let looks = [5, 6, 6, 6, 6, 6, 7, 7].map(|spans| quiet.has_lasted(Some(spans)));
+    assert_eq!(looks, [false, false, false, false, true, true, false, false]);
+    assert!((0..9).all(|_| !quiet.has_lasted(None)), "where others send spans, nobody knows");
+}

@@ -143,6 +143,7 @@ impl Derivation {
         }
         if !is_coming {
             state.ledger.release();
+            state.live = None;
             state.known_keys.1 = KnownKeys::default();
         }
     }

@@ -9,8 +9,8 @@ use tokio::sync::oneshot;
 use super::segment::Segment;
 use super::shared::{Counters, Job, Shared};
 use super::view::LiveSegment;
-use super::wal::{Record, WalError, WalFile};
-use crate::store::{Accepted, AppendError};
+use super::wal::{WalError, WalFile};
+use crate::store::{Accepted, AppendError, IngestRequest};
 
 /// The most requests that share one sync.
 const GROUP_REQUESTS: usize = 64;
@@ -31,9 +31,11 @@ pub(super) struct Ingest {
 
 /// A request that is in the segment but not yet durable.
 struct Appended {
-    job: Job,
+    reply: Reply,
     accepted: Accepted,
 }
+
+type Reply = oneshot::Sender<Result<Accepted, AppendError>>;
 
 impl Ingest {
     /// Begins the thread's first segment.
@@ -76,14 +78,14 @@ impl Ingest {
         if group.is_empty() {
             return;
         }
-        match self.append_to_log(&group) {
+        match self.append_to_log() {
             Ok(()) => {
                 self.open.publish();
                 self.since.get_or_insert_with(Instant::now);
-                for Appended { job, accepted } in group {
+                for Appended { reply, accepted } in group {
                     Counters::add(&self.shared.counters.accepted_spans, accepted.spans);
                     Counters::add(&self.shared.counters.rejected_spans, accepted.rejected_spans);
-                    answer(job.reply, Ok(accepted));
+                    answer(reply, Ok(accepted));
                 }
             }
             Err(error) => {
@@ -92,50 +94,60 @@ impl Ingest {
                 if error.is_poisoned() {
                     self.shared.fail(&reason);
                 }
-                for Appended { job, .. } in group {
-                    answer(job.reply, Err(AppendError::Unavailable(reason.clone())));
+                for Appended { reply, .. } in group {
+                    answer(reply, Err(AppendError::Unavailable(reason.clone())));
                 }
             }
         }
     }
 
-    fn append_to_segment(&self, jobs: Vec<Job>) -> (usize, Vec<Appended>) {
+    /// Puts each request into the group that will be logged, and appends its spans to the segment.
+    fn append_to_segment(&mut self, jobs: Vec<Job>) -> (usize, Vec<Appended>) {
         let mut group = Vec::with_capacity(jobs.len());
         let rows_before = self.open.spans.read().columns().len();
-        for job in jobs {
-            // Locked per request, so that queries get their turn.
-            let appended = self.open.spans.write().append(TracesRequest::new(&job.request.body));
-            match appended {
+        for Job { request, reply } in jobs {
+            let staged = self.log.staged();
+            match self.append_request(&request) {
                 Ok(accepted) if accepted.spans == 0 => {
+                    self.log.unstage(staged);
                     Counters::add(&self.shared.counters.rejected_spans, accepted.rejected_spans);
-                    answer(job.reply, Ok(accepted));
+                    answer(reply, Ok(accepted));
                 }
-                Ok(accepted) => group.push(Appended { job, accepted }),
+                Ok(accepted) => group.push(Appended { reply, accepted }),
                 Err(error) => {
-                    Counters::add(&self.shared.counters.malformed_requests, 1);
-                    // A lazy walk does not always know the whole path of what it stumbles over; a full one does.
-                    let error = TracesRequest::new(&job.request.body).validate().err().unwrap_or(error);
-                    answer(job.reply, Err(AppendError::Malformed(error.to_string())));
+                    self.log.unstage(staged);
+                    answer(reply, Err(error));
                 }
             }
         }
         (rows_before, group)
     }
 
-    fn append_to_log(&mut self, group: &[Appended]) -> Result<(), WalError> {
-        let records: Vec<_> = group
-            .iter()
-            .map(|Appended { job, .. }| {
-                let body = &job.request.body;
-                let compressed = job.request.compressed.as_ref();
-                Record {
-                    compression: compressed.map(|(compression, _)| *compression),
-                    uncompressed_len: body.len() as u32,
-                    payload: compressed.map_or(body, |(_, bytes)| bytes),
-                }
-            })
-            .collect();
-        let bytes = self.log.append(&records)?;
+    fn append_request(&mut self, request: &IngestRequest) -> Result<Accepted, AppendError> {
+        let IngestRequest { body, compressed, .. } = request;
+        let uncompressed_len = body.len() as u32;
+        let staged = match compressed {
+            None => self.log.stage(None, uncompressed_len, body.pieces()),
+            Some((compression, bytes)) => {
+                self.log.stage(Some(*compression), uncompressed_len, std::iter::once(&bytes[..]))
+            }
+        };
+        let staged = staged.map_err(|error| AppendError::Unavailable(error.to_string()))?;
+        // What is staged was just copied, all into one piece: there it is read for the cheapest.
+        let inflated = compressed.is_some().then(|| body.joined());
+        let body = TracesRequest::new(inflated.as_deref().unwrap_or(staged));
+        // Locked per request, so that queries get their turn.
+        let appended = self.open.spans.write().append(body);
+        appended.map_err(|error| {
+            Counters::add(&self.shared.counters.malformed_requests, 1);
+            // A lazy walk does not always know the whole path of what it stumbles over; a full one does.
+            let error = body.validate().err().unwrap_or(error);
+            AppendError::Malformed(error.to_string())
+        })
+    }
+
+    fn append_to_log(&mut self) -> Result<(), WalError> {
+        let bytes = self.log.append_staged()?;
         Counters::add(&self.shared.counters.wal_appended_bytes, bytes);
         let synced = self.log.sync_if_due(Instant::now())?;
         Counters::add(&self.shared.counters.wal_syncs, u64::from(synced));
@@ -206,7 +218,7 @@ impl Drop for AbandonJobs {
     }
 }
 
-fn answer(reply: oneshot::Sender<Result<Accepted, AppendError>>, answer: Result<Accepted, AppendError>) {
+fn answer(reply: Reply, answer: Result<Accepted, AppendError>) {
     // A sender that went away is not told; what it sent is stored all the same.
     let _ = reply.send(answer);
 }

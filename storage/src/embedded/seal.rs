@@ -4,15 +4,13 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
 use super::figures;
 use super::part::{self, Effort, Part, PartId};
 use super::replace::Unfinished;
 use super::shared::Shared;
 use super::view::{LiveSegment, View};
 use crate::QueryError;
-use crate::store::{AdminError, IngestRequest};
+use crate::store::{AdminError, Body, IngestRequest};
 
 /// How long to wait before a failed sealing is tried again: by then there may be space.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -73,7 +71,7 @@ pub(super) fn seal_open(shared: &Shared) -> Result<(), AdminError> {
     shared.maintenance.ask_to_seal(newest);
     // An ingest thread looks after each request.
     for connection in 0..shared.ingest_threads() as u64 {
-        drop(shared.enqueue(IngestRequest { connection, body: Bytes::new(), compressed: None }));
+        drop(shared.enqueue(IngestRequest { connection, body: Body::default(), compressed: None }));
     }
     let is_sealed = |view: &View| {
         let mut asked = view.live.iter().filter(|segment| segment.number <= newest);

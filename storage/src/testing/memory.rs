@@ -85,7 +85,7 @@ impl Store for MemoryStore {
         if let Health::NotReady(reason) = self.health() {
             return Err(AppendError::Unavailable(reason));
         }
-        let read = decode(&request.body);
+        let read = decode(&request.body.joined());
         let mut state = self.0.lock();
         match read {
             Ok((spans, accepted)) => {

@@ -1,4 +1,3 @@
-use bytes::Bytes;
 use laneway_proto::otlp::{field, wire};
 
 use super::*;
@@ -65,9 +64,8 @@ async fn an_appended_request_is_found_but_for_spans_without_ids() {
         });
     });
     let store = MemoryStore::new();
-    let append = |body: Vec<u8>| {
-        store.append(IngestRequest { body: Bytes::from(body), compressed: None, connection: 0 })
-    };
+    let append =
+        |body: Vec<u8>| store.append(IngestRequest { body: body.into(), compressed: None, connection: 0 });
     assert_eq!(append(body).await, Ok(Accepted { spans: 1, rejected_spans: 1 }));
     let found = store.search(everything(1, None)).await.unwrap();
     assert_eq!(found.traces[0].span_count, 1);

@@ -64,7 +64,7 @@ async fn a_full_success_says_nothing_in_either_encoding() {
         (answer.status, answer.header("content-type"), &answer.body[..]),
         (StatusCode::OK, PROTOBUF, &b""[..])
     );
-    assert_eq!(store.request().body, export());
+    assert_eq!(store.request().body.joined(), export());
 
     let answer = post_body(&router_over(&store), "application/json; charset=utf-8", JSON_EXPORT).await;
     assert_eq!(
@@ -78,7 +78,7 @@ async fn json_reaches_the_store_as_protobuf() {
     let store = ScriptedStore::accepting();
     post_body(&router_over(&store), JSON, JSON_EXPORT).await;
     let request = store.request();
-    let decoded = ExportTraceServiceRequest::decode(request.body).unwrap();
+    let decoded = ExportTraceServiceRequest::decode(request.body.joined()).unwrap();
     assert_eq!(decoded, ExportTraceServiceRequest::decode(&export()[..]).unwrap());
     assert_eq!(request.compressed, None);
 }
@@ -119,7 +119,7 @@ async fn compressed_bodies_are_inflated_and_kept_as_received() {
         let compressed = compress(&export());
         assert_eq!(post_compressed(&router_over(&store), name, compressed.clone()).await.status, 200);
         let request = store.request();
-        assert_eq!(request.body, export(), "{name}");
+        assert_eq!(request.body.joined(), export(), "{name}");
         assert_eq!(
             request.compressed,
             compression.map(|compression| (compression, Bytes::from(compressed))),
@@ -258,14 +258,24 @@ async fn bombs_get_413() {
 }
 
 #[tokio::test]
-async fn a_chunked_body_is_joined() {
-    let store = ScriptedStore::accepting();
-    let pieces: Vec<_> =
-        export().chunks(7).map(|piece| Ok::<_, Infallible>(Bytes::copy_from_slice(piece))).collect();
-    let answer =
-        post_body(&router_over(&store), PROTOBUF, Body::from_stream(tokio_stream::iter(pieces))).await;
-    assert_eq!(answer.status, 200);
-    assert_eq!(store.request().body, export());
+async fn a_chunked_body_arrives_whole_whatever_its_pieces() {
+    const LARGE: usize = 100_000;
+    let body: Vec<u8> = (0..400_000_u32).map(|at| ((at * 31) >> 5) as u8).collect();
+    for sizes in [&[7_000][..], &[LARGE], &[LARGE, 1, 2, LARGE], &[1, LARGE, 1], &[0, 400_000]] {
+        let mut sizes = sizes.iter().cycle();
+        let mut left = &body[..];
+        let pieces = std::iter::from_fn(|| {
+            let (piece, rest) = left.split_at(left.len().min(*sizes.next()?));
+            let is_over = left.is_empty();
+            left = rest;
+            (!is_over).then(|| Ok::<_, Infallible>(Bytes::copy_from_slice(piece)))
+        });
+        let store = ScriptedStore::accepting();
+        let pieces: Vec<_> = pieces.collect();
+        let stream = Body::from_stream(tokio_stream::iter(pieces));
+        assert_eq!(post_body(&router_over(&store), PROTOBUF, stream).await.status, 200);
+        assert!(store.request().body.joined() == body, "{sizes:?}");
+    }
 }
 
 #[tokio::test]

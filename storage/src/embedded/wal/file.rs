@@ -41,10 +41,10 @@ pub struct WalFile<F: Fs = OsFs> {
     /// When `sync_if_due` first saw records that are not synced.
     unsynced_since: Option<Instant>,
     poisoned: Option<WalError>,
-    /// Kept from group to group to save allocations.
-    headers: Vec<[u8; RECORD_HEADER_BYTES]>,
-    /// What the file is written from where it is written past the page cache.
-    staging: Option<Staging>,
+    /// The group that will be appended next.
+    staging: Staging,
+    /// Whether the file is written past the page cache.
+    is_direct: bool,
 }
 
 impl<F: Fs> WalFile<F> {
@@ -57,8 +57,9 @@ impl<F: Fs> WalFile<F> {
         sync: SyncMode,
     ) -> Result<Self, WalError> {
         let header = FileHeader { version: VERSION, segment, epoch }.to_blocks();
-        let staging = write_header(&file, &header, sync)
-            .and_then(|staging| file.sync_data().map(|()| staging))
+        let mut staging = Staging::new();
+        let is_direct = write_header(&file, &header, &mut staging, sync)
+            .and_then(|is_direct| file.sync_data().map(|()| is_direct))
             .map_err(|error| WalError::from_io("write the header of", path, error))?;
         Ok(Self {
             file,
@@ -70,8 +71,8 @@ impl<F: Fs> WalFile<F> {
             durable_end: FIRST_RECORD,
             unsynced_since: None,
             poisoned: None,
-            headers: Vec::new(),
             staging,
+            is_direct,
         })
     }
 
@@ -103,37 +104,78 @@ impl<F: Fs> WalFile<F> {
     /// [`WalError::DiskFull`] and [`WalError::PayloadTooLarge`]: nothing of the group is in the log, and later calls may
     /// succeed. [`WalError::Poisoned`]: no later call will.
     pub fn append(&mut self, group: &[Record<'_>]) -> Result<u64, WalError> {
+        self.staging.truncate(0);
+        for Record { compression, uncompressed_len, payload } in group {
+            if let Err(error) = self.stage(*compression, *uncompressed_len, std::iter::once(*payload)) {
+                self.staging.truncate(0);
+                return Err(error);
+            }
+        }
+        self.append_staged()
+    }
+
+    /// Adds a request to the group that [`append_staged`](Self::append_staged) will append, and returns its payload, which may come in
+    /// pieces, in one; see [`Record`].
+    ///
+    /// # Errors
+    ///
+    /// [`WalError::PayloadTooLarge`] and [`WalError::Poisoned`]: it is not in the group.
+    pub fn stage<'a>(
+        &mut self,
+        compression: Option<Compression>,
+        uncompressed_len: u32,
+        payload: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<&[u8], WalError> {
         self.check()?;
-        if let Some(record) = group.iter().find(|record| record.payload.len() > MAX_PAYLOAD_BYTES) {
-            return Err(WalError::PayloadTooLarge { bytes: record.payload.len(), limit: MAX_PAYLOAD_BYTES });
+        let header = self.staging.push(&[0; RECORD_HEADER_BYTES]);
+        payload.for_each(|piece| {
+            self.staging.push(piece);
+        });
+        let payload = header.end..self.staging.len();
+        if payload.len() > MAX_PAYLOAD_BYTES {
+            self.staging.truncate(header.start);
+            return Err(WalError::PayloadTooLarge { bytes: payload.len(), limit: MAX_PAYLOAD_BYTES });
         }
-        self.headers.clear();
-        let mut offset = self.end;
-        for record in group {
-            let header = RecordHeader {
-                len: record.payload.len() as u32,
-                uncompressed_len: record.uncompressed_len,
-                compression: record.compression,
-                durable_end: self.durable_end,
-                payload_crc: crc32c::crc32c(record.payload),
-            };
-            self.headers.push(header.to_bytes(self.epoch, offset));
-            offset += header.record_bytes();
-        }
-        let parts = self.headers.iter().zip(group).flat_map(|(header, record)| [&header[..], record.payload]);
-        let written = match &mut self.staging {
-            Some(staging) => staging.append(&self.file, self.end, parts),
-            // Vectored, from where the payloads lie: a copy into one buffer first costs more.
-            None => self.file.write_all_at(&mut parts.map(IoSlice::new).collect::<Vec<_>>(), self.end),
+        let fields = RecordHeader {
+            len: payload.len() as u32,
+            uncompressed_len,
+            compression,
+            durable_end: self.durable_end,
+            payload_crc: crc32c::crc32c(self.staging.bytes(payload.clone())),
         };
-        if let Err(error) = written {
+        let offset = self.end + header.start as u64;
+        self.staging.bytes(header).copy_from_slice(&fields.to_bytes(self.epoch, offset));
+        Ok(self.staging.bytes(payload))
+    }
+
+    /// Length of the group so far, in bytes.
+    pub fn staged(&self) -> usize {
+        self.staging.len()
+    }
+
+    /// Takes the last requests of the group back: all beyond this [length](Self::staged).
+    pub fn unstage(&mut self, len: usize) {
+        self.staging.truncate(len);
+    }
+
+    /// Appends the group, as [`append`](Self::append) does; it is empty then, and also after an error.
+    ///
+    /// # Errors
+    ///
+    /// As [`append`](Self::append).
+    pub fn append_staged(&mut self) -> Result<u64, WalError> {
+        self.check()?;
+        let grown = self.staging.len() as u64;
+        if grown == 0 {
+            return Ok(0);
+        }
+        if let Err(error) = self.staging.write(&self.file, self.end, self.is_direct) {
             if says_disk_full(&error) && self.cut_back().is_ok() {
                 return Err(WalError::from_io("append to", &self.path, error));
             }
             return Err(self.poison("append to", error));
         }
-        let grown = offset - self.end;
-        self.end = offset;
+        self.end += grown;
         Ok(grown)
     }
 
@@ -213,17 +255,17 @@ impl<F: Fs> WalFile<F> {
 }
 
 /// Writes the header of a log, and finds out whether the log can be written past the page cache.
-fn write_header(file: &impl File, header: &[u8], sync: SyncMode) -> io::Result<Option<Staging>> {
+fn write_header(file: &impl File, header: &[u8], staging: &mut Staging, sync: SyncMode) -> io::Result<bool> {
     // Otherwise a group would wait for the disk that need not.
     if sync == SyncMode::Always && file.set_direct(true).is_ok() {
-        let mut staging = Staging::new();
-        match staging.append(file, 0, std::iter::once(header)) {
-            Ok(()) => return Ok(Some(staging)),
+        staging.push(header);
+        match staging.write(file, 0, true) {
+            Ok(()) => return Ok(true),
             // Some file systems take the flag, and then no write.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => file.set_direct(false)?,
             Err(error) => return Err(error),
         }
     }
     file.write_all_at(&mut [IoSlice::new(header)], 0)?;
-    Ok(None)
+    Ok(false)
 }

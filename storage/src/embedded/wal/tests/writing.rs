@@ -31,6 +31,38 @@ fn records_come_back_in_order_from_the_real_file_system() {
 }
 
 #[test]
+fn a_staged_group_is_in_one_piece_and_what_is_taken_back_is_not_logged() {
+    for sync in [SyncMode::Always, SyncMode::Never] {
+        let home = tempfile::tempdir().unwrap();
+        let dir = WalDir::open(OsFs, home.path(), WalOptions { sync, ..WalOptions::default() }).unwrap();
+        let mut log = dir.create(1).unwrap();
+        let mut kept = Vec::new();
+        for (seed, lengths) in
+            [(1, &[10, 0, 3_000_000, 5][..]), (2, &[1]), (3, &[9_000_000, 4096]), (4, &[4_064])]
+        {
+            for (number, payload) in payloads(seed, lengths).into_iter().enumerate() {
+                let staged = log.staged();
+                let pieces = payload.chunks(1_000_000);
+                assert_eq!(log.stage(None, payload.len() as u32, pieces).unwrap(), payload);
+                if number % 2 == 1 {
+                    log.unstage(staged);
+                } else {
+                    kept.push(payload);
+                }
+            }
+            let before = log.bytes();
+            let staged = log.staged() as u64;
+            assert_eq!(log.append_staged().unwrap(), staged);
+            assert_eq!((log.bytes() - before, log.staged()), (staged, 0));
+            log.sync().unwrap();
+        }
+        assert_eq!(log.append_staged().unwrap(), 0, "nothing is staged");
+        log.close().unwrap();
+        assert!(replay(&dir, 1).0 == kept);
+    }
+}
+
+#[test]
 fn no_sync_means_no_sync_and_always_means_every_group() {
     for (sync, expected) in [(SyncMode::Always, 3), (SyncMode::Never, 0)] {
         let bench = Bench::new(WalOptions { sync, ..WalOptions::default() });
