@@ -142,6 +142,7 @@ impl Derivation {
             state.live = None;
         }
         if !is_coming {
+            state.recent.shrink();
             state.ledger.release();
             state.live = None;
             state.known_keys.1 = KnownKeys::default();

@@ -20,26 +20,34 @@ impl<K> Default for Keys<K> {
 }
 
 impl<K: Eq + Hash> Keys<K> {
+    /// The number of a key that is there.
+    pub(crate) fn find(&mut self, key: &K) -> Option<u32> {
+        for next in self.numbers.len()..self.keys.len() {
+            self.index(next);
+        }
+        self.numbers.find(hash(key), |&number| self.keys[number as usize] == *key).copied()
+    }
+
     /// The number of a key.
     pub(crate) fn number(&mut self, key: &K) -> u32
     where
         K: Clone,
     {
-        let hash = |key: &K| FixedState::default().hash_one(key);
-        for next in self.numbers.len()..self.keys.len() {
-            let keys = &self.keys;
-            self.numbers.insert_unique(hash(&keys[next]), next as u32, |&other| hash(&keys[other as usize]));
-        }
-        let (keys, hash_of_key) = (&self.keys, hash(key));
-        if let Some(&number) = self.numbers.find(hash_of_key, |&other| keys[other as usize] == *key) {
-            return number;
-        }
-        let number = self.keys.len() as u32;
-        self.keys.push(key.clone());
-        let keys = &self.keys;
-        self.numbers.insert_unique(hash_of_key, number, |&other| hash(&keys[other as usize]));
-        number
+        self.find(key).unwrap_or_else(|| {
+            self.keys.push(key.clone());
+            self.index(self.keys.len() - 1)
+        })
     }
+
+    fn index(&mut self, number: usize) -> u32 {
+        let Self { keys, numbers } = self;
+        let of_key = hash(&keys[number]);
+        *numbers.insert_unique(of_key, number as u32, |&other| hash(&keys[other as usize])).get()
+    }
+}
+
+fn hash(key: &impl Hash) -> u64 {
+    FixedState::default().hash_one(key)
 }
 
 impl<K> Keys<K> {

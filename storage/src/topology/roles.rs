@@ -6,6 +6,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use laneway_proto::Lane;
 
+use super::keys::Keys;
 use super::peer::Peer;
 use super::role::{Caller, Place, Role, RoleId};
 use crate::model::{SpanKind, StatusCode};
@@ -13,9 +14,8 @@ use crate::model::{SpanKind, StatusCode};
 /// Each different [`Role`] once, by number.
 #[derive(Debug, Default)]
 pub struct Roles {
-    roles: Vec<Role>,
+    roles: Keys<Role>,
     marks: Vec<Marks>,
-    ids: HashMap<Role, u32, FixedState>,
     places: Numbers<Place>,
     texts: Numbers<str>,
     peers: Numbers<Peer>,
@@ -95,9 +95,23 @@ impl<T: ?Sized> Default for Numbers<T> {
 }
 
 impl<T: ?Sized + Eq + std::hash::Hash> Numbers<T> {
-    fn of(&mut self, thing: Arc<T>) -> u32 {
-        let next = self.0.len() as u32 + 1;
-        *self.0.entry(thing).or_insert(next)
+    fn of(&mut self, thing: &Arc<T>) -> u32 {
+        self.share(&mut Arc::clone(thing))
+    }
+
+    /// Replaces a thing by what equals it, so that there is one of it in memory.
+    fn share(&mut self, thing: &mut Arc<T>) -> u32 {
+        match self.0.get_key_value(&**thing) {
+            Some((same, &number)) => {
+                *thing = Arc::clone(same);
+                number
+            }
+            None => {
+                let number = self.0.len() as u32 + 1;
+                self.0.insert(Arc::clone(thing), number);
+                number
+            }
+        }
     }
 }
 
@@ -128,28 +142,30 @@ impl Lanes {
 
 impl Roles {
     /// The number of a role.
-    pub fn intern(&mut self, role: Role) -> RoleId {
-        if let Some(&id) = self.ids.get(&role) {
-            return RoleId(id);
-        }
-        let id = self.roles.len() as u32;
-        let marks = self.marks_of(&role);
-        self.marks.push(marks);
-        self.roles.push(role.clone());
-        self.ids.insert(role, id);
-        RoleId(id)
+    pub fn intern(&mut self, mut role: Role) -> RoleId {
+        let known = self.roles.find(&role);
+        RoleId(known.unwrap_or_else(|| {
+            let marks = self.marks_of(&mut role);
+            self.marks.push(marks);
+            self.roles.number(&role)
+        }))
     }
 
-    fn marks_of(&mut self, role: &Role) -> Marks {
+    /// The marks of a new role, of which it shares what others have.
+    fn marks_of(&mut self, role: &mut Role) -> Marks {
+        let place_number = self.places.share(&mut role.place);
+        let operation = self.texts.share(&mut role.operation);
+        let peer_number = role.peer.as_mut().map_or(0, |peer| self.peers.share(peer));
+        let caller_number = role.caller.as_mut().map_or(0, |caller| self.callers.share(caller));
         let peer = role.peer.as_ref();
         let caller = role.caller.as_ref();
         Marks {
-            place: self.places.of(Arc::clone(&role.place)),
-            name: self.texts.of(Arc::clone(&role.place.service)),
-            operation: self.texts.of(Arc::clone(&role.operation)),
-            peer: peer.map_or(0, |peer| self.peers.of(Arc::clone(peer))),
-            protocol: peer.map_or(0, |peer| self.texts.of(Arc::clone(&peer.protocol))),
-            caller: caller.map_or(0, |caller| self.callers.of(Arc::clone(caller))),
+            place: place_number,
+            name: self.texts.of(&role.place.service),
+            operation,
+            peer: peer_number,
+            protocol: peer.map_or(0, |peer| self.texts.of(&peer.protocol)),
+            caller: caller_number,
             calling_lane: caller.map_or(LaneId::BASE, |caller| self.lanes.of(&caller.lane)),
             lane: role.lane.as_ref().map(|lane| self.lanes.of(lane)),
             serves: self.lanes.of(&role.place.lane),
@@ -165,7 +181,7 @@ impl Roles {
 
     /// The role of a number.
     pub fn get(&self, id: RoleId) -> &Role {
-        &self.roles[id.0 as usize]
+        self.roles.get(id.0)
     }
 
     /// The lane of a number.
@@ -184,6 +200,6 @@ impl Roles {
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.roles.is_empty()
+        self.roles.len() == 0
     }
 }

@@ -136,14 +136,15 @@ struct Interner<'a> {
     peers: Map<(u64, i32), Option<Arc<Peer>>>,
     // By a hash of the numbers of their values: those would take thrice the memory, most of which is waited for.
     roles: Map<u64, RoleId>,
-    // By number of the name, of which the last bits count: mostly, its last row had the same role.
-    last: Vec<Option<(u64, RoleId)>>,
+    // By some bits of the numbers of resource and name, whose last row mostly had the same role: what that was found by, and it.
+    last: Vec<(u64, RoleId)>,
 }
 
-const LAST: usize = 1 << 10;
+const LAST: usize = 1 << 12;
 
 /// The number of nothing.
 const NONE: u32 = u32::MAX;
+const NO_ROLE: RoleId = RoleId(NONE);
 
 /// What the role of a row is made of, by the numbers of its values, packed so that they take little hashing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -173,7 +174,7 @@ impl<'a> Interner<'a> {
             peer_prints: vec![0; rows],
             peers: Map::default(),
             roles: Map::default(),
-            last: vec![None; LAST],
+            last: vec![(0, NO_ROLE); LAST],
         };
         for column in &columns.attributes {
             if LANE_ATTRIBUTES.contains(&column.key.as_str()) {
@@ -256,10 +257,11 @@ impl<'a> Interner<'a> {
             lane_and_trace_state: pack(lane, state << 1 | u32::from(is_called)),
             peer: self.peer_prints[row],
         });
-        let place = columns.name.ids[row] as usize % LAST;
-        match self.last[place] {
-            Some((last, role)) if last == numbers => return role,
-            _ => {}
+        // Odd, and far from a power of two: resources have names in common.
+        let place = (columns.resource.ids[row].wrapping_mul(0x9e37) ^ columns.name.ids[row]) as usize % LAST;
+        let (last, role) = self.last[place];
+        if last == numbers && role != NO_ROLE {
+            return role;
         }
         let role = match self.roles.get(&numbers) {
             Some(&role) => role,
@@ -269,7 +271,7 @@ impl<'a> Interner<'a> {
                 role
             }
         };
-        self.last[place] = Some((numbers, role));
+        self.last[place] = (numbers, role);
         role
     }
 

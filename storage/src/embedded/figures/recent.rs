@@ -100,6 +100,11 @@ impl Recent {
         }
     }
 
+    /// Gives memory back that was kept for growing.
+    pub(super) fn shrink(&mut self) {
+        self.insertions.iter_mut().for_each(|insertion| insertion.traces.shrink());
+    }
+
     /// Forgets the roles that no span has, and everything if there are still more than `most`.
     pub(super) fn renumber(&mut self, roles: &mut Roles, most: usize) {
         let mut kept = Roles::default();

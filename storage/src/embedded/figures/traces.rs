@@ -64,6 +64,12 @@ impl Traces {
         &self.spans[from as usize..to as usize]
     }
 
+    /// Gives memory back that was kept for growing.
+    pub(super) fn shrink(&mut self) {
+        self.traces.shrink_to_fit();
+        self.spans.shrink_to_fit();
+    }
+
     /// All spans that take memory here.
     pub(super) fn spans(&self) -> &[KnownSpan] {
         &self.spans

@@ -25,12 +25,21 @@ impl Placement {
 
     /// Places a column whose values belong to these old rows.
     pub(super) fn place(&mut self, old_rows: &[u32]) -> Placed<'_> {
+        self.place_each(old_rows, 0..)
+    }
+
+    /// Places a column of such numbers: they come out in the place of the numbers of values, and need not be looked up all over the column.
+    pub(super) fn place_numbers(&mut self, old_rows: &[u32], numbers: &[u32]) -> Placed<'_> {
+        self.place_each(old_rows, numbers.iter().copied())
+    }
+
+    fn place_each(&mut self, old_rows: &[u32], sources: impl Iterator<Item = u32>) -> Placed<'_> {
         self.present.fill(0);
-        for (value, &old) in old_rows.iter().enumerate() {
+        for (&old, source) in old_rows.iter().zip(sources) {
             let new = self.rank[old as usize];
             if new != ABSENT {
                 self.present[new as usize / 8] |= 1 << (new % 8);
-                self.source[new as usize] = value as u32;
+                self.source[new as usize] = source;
             }
         }
         Placed { present: &self.present, source: &self.source }

@@ -43,16 +43,21 @@ pub(super) fn write<'c>(
     compressor: &'c mut Compressor,
     effort: Effort,
 ) -> Result<(Chunk<'c>, Found), ParquetError> {
-    let placed = placement.place(&column.rows);
     let page_rows = page_rows(column.rows.len(), rows);
+    let old_rows = &column.rows;
     let descriptor = descriptor.clone();
     let chunk = move |encoding| Chunk::new(descriptor, encoding, Some(compressor), page_rows);
     match &column.values {
         AttributeValues::String(coded) if coded.values.len() * MAX_DISTINCT_SHARE > coded.ids.len() => {
+            let placed = placement.place(old_rows);
             plain(chunk(PageEncoding::ByteArray), |place| coded.get(place), placed, rows, effort)
         }
-        AttributeValues::String(coded) => text(chunk(PageEncoding::Dictionary), coded, placed, rows, effort),
+        AttributeValues::String(coded) => {
+            let placed = placement.place_numbers(old_rows, &coded.ids);
+            text(chunk(PageEncoding::Dictionary), coded, placed, rows, effort)
+        }
         AttributeValues::Plain(strings) => {
+            let placed = placement.place(old_rows);
             plain(chunk(PageEncoding::ByteArray), |place| strings.get(place), placed, rows, effort)
         }
         AttributeValues::Int(values) => match distinct_of(values.iter().copied(), MAX_DICTIONARY_INTS) {
@@ -60,13 +65,15 @@ pub(super) fn write<'c>(
                 let dictionary = known.iter().flat_map(|value| value.to_le_bytes()).collect();
                 let mut chunk = chunk(PageEncoding::Dictionary);
                 chunk.dictionary(dictionary, known.len())?;
-                put_numbers(&mut chunk, placed, rows, known.len(), &numbers, |_| ())?;
+                let placed = placement.place_numbers(old_rows, &numbers);
+                put_numbers(&mut chunk, placed, rows, known.len(), |_| ())?;
                 let hashes = known.iter().map(|value| needles::hash(&value.to_le_bytes())).collect();
                 Ok((chunk, Found { hashes: Some(hashes), ..Found::default() }))
             }
             None => {
                 let mut found = Hashed::new(effort);
                 let mut chunk = chunk(PageEncoding::Split);
+                let placed = placement.place(old_rows);
                 sparse(&mut chunk, placed, rows, |places, out| {
                     put_split(out, places.clone().map(|place| values[place].to_le_bytes()));
                     found.push(places.map(|place| needles::hash(&values[place].to_le_bytes())));
@@ -76,6 +83,7 @@ pub(super) fn write<'c>(
         },
         AttributeValues::Double(values) => {
             let mut chunk = chunk(PageEncoding::Split);
+            let placed = placement.place(old_rows);
             sparse(&mut chunk, placed, rows, |places, out| {
                 put_split(out, places.map(|place| values[place].to_le_bytes()));
             })?;
@@ -83,6 +91,7 @@ pub(super) fn write<'c>(
         }
         AttributeValues::Bool(values) => {
             let mut chunk = chunk(PageEncoding::Plain);
+            let placed = placement.place(old_rows);
             sparse(&mut chunk, placed, rows, |places, out| put_bits(out, places.map(|place| values[place])))?;
             Ok((chunk, Found::default()))
         }
@@ -103,14 +112,14 @@ fn text<'c>(
     let hashes: Vec<u64> = values.iter().map(needles::hash).collect();
     let has_many = values.len() >= MIN_NEEDLE_VALUES;
     if !has_many || effort == Effort::Little {
-        put_numbers(&mut chunk, placed, rows, values.len(), &coded.ids, |_| ())?;
+        put_numbers(&mut chunk, placed, rows, values.len(), |_| ())?;
         return Ok((chunk, Found { has_many, needles: None, hashes: Some(hashes) }));
     }
     let (mut needles, mut filtered) = (Needles::default(), 0);
     // The last page that had each value, and 1.
     let mut pages = vec![0u32; values.len()];
     let mut page = 0;
-    put_numbers(&mut chunk, placed, rows, values.len(), &coded.ids, |numbers| {
+    put_numbers(&mut chunk, placed, rows, values.len(), |numbers| {
         page += 1;
         let is_first = |&&number: &&u32| std::mem::replace(&mut pages[number as usize], page) != page;
         let distinct = numbers.iter().filter(is_first).inspect(|_| filtered += 1);
@@ -162,21 +171,20 @@ impl Hashed {
     }
 }
 
-/// Writes pages of numbers of a dictionary with `count` entries; `see` is shown those of each page.
+/// Writes pages of placed numbers, of a dictionary with `count` entries; `see` is shown those of each page.
 fn put_numbers(
     chunk: &mut Chunk<'_>,
     placed: Placed<'_>,
     rows: usize,
     count: usize,
-    numbers: &[u32],
     mut see: impl FnMut(&[u32]),
 ) -> Result<(), ParquetError> {
-    let some: Vec<u32> = placed.values(0..rows.min(chunk.page_rows())).map(|place| numbers[place]).collect();
+    let some: Vec<u32> = placed.values(0..rows.min(chunk.page_rows())).map(|number| number as u32).collect();
     let width = chunk.width(count, &some)?;
     let mut of_page = Vec::new();
-    sparse(chunk, placed, rows, |places: Values<'_>, out| {
+    sparse(chunk, placed, rows, |numbers: Values<'_>, out| {
         of_page.clear();
-        of_page.extend(places.map(|place| numbers[place]));
+        of_page.extend(numbers.map(|number| number as u32));
         out.push(width as u8);
         hybrid::encode(out, &of_page, width);
         see(&of_page);
