@@ -21,10 +21,10 @@ use super::quarantine;
 use super::shared::Shared;
 use super::view::View;
 use crate::QueryError;
-use crate::topology::{
-    Addition, Admission, AdmissionLimits, Figures, FiguresQuery, Ledger, Resolution, Totals,
-};
+use crate::topology::{Addition, Admission, AdmissionLimits, Ledger, Resolution, Totals};
 
+mod answer;
+mod decode;
 mod encode;
 mod extract;
 mod file;
@@ -35,6 +35,7 @@ mod recent;
 mod tests;
 mod traces;
 
+pub(super) use answer::answer;
 pub(super) use file::{FIGURES_FILE, FiguresCache, FiguresFile};
 pub(super) use history::{History, expire, forget_service, keep};
 
@@ -276,37 +277,6 @@ impl State {
         self.live = Some(Live { rows, totals: Arc::clone(&totals) });
         totals
     }
-}
-
-/// The figures that a query asks for, of everything that is durable now.
-pub(super) fn answer(shared: &Shared, query: &FiguresQuery) -> Result<Figures, QueryError> {
-    if query.is_of_presence() {
-        return Ok(Figures { presence: presence::answer(shared, query)?, ..Figures::default() });
-    }
-    let resolution = query.resolution();
-    let (view, live) = {
-        let state = &mut *shared.derivation.0.lock();
-        state.fill(shared)?;
-        // What is remembered belongs to the parts of this view.
-        let view = shared.view();
-        let live = state.live(&view);
-        (view, live)
-    };
-    let live = live.at(resolution);
-    let mut summands = Vec::new();
-    let cache = &shared.figures_cache;
-    for part in view.parts.iter().filter(|part| part.damage().is_none()) {
-        if part.figures().is_some_and(|file| file.may_have(query)) {
-            summands.extend(part.figures_at(resolution, Some(cache))?);
-        }
-    }
-    for file in view.history.iter().map(|old| old.file()).filter(|file| file.may_have(query)) {
-        summands.push(file.totals(resolution, cache)?);
-    }
-    let mut addition = Addition::default();
-    addition.add_wanted(&live, query);
-    summands.iter().for_each(|totals| addition.add_wanted(totals, query));
-    Ok(addition.judge(query))
 }
 
 /// Unites the figures of parts into those of the part that replaces them.

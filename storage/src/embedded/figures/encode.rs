@@ -15,19 +15,14 @@
 //!   exemplars: bits (1: slowest, 2: newest), then at_ns and 16 bytes of trace id for each
 //! ```
 
-use std::sync::Arc;
-
-use laneway_proto::{Lane, TraceId};
-
-use crate::embedded::part::encoding::{Cut, put_varint, take_varint, unzigzag, zigzag};
-use crate::model::{SpanKind, StatusCode};
-use crate::query::{BucketCount, Histogram};
+use crate::embedded::part::encoding::{put_varint, zigzag};
+use crate::query::BucketCount;
 use crate::topology::{
-    At, EdgeFigures, EdgeKey, EdgeLevel, EdgeSide, EdgeSum, Exemplars, Keys, Node, NodeKind, Outcome,
-    Presence, Provenance, RedFigures, RedKey, RedSum, TakeSums, Totals, TraceAt, Verdict,
+    At, EdgeKey, EdgeLevel, EdgeSum, Exemplars, Keys, NodeKind, Outcome, Presence, Provenance, RedKey,
+    RedSum, TakeSums, Totals, Verdict,
 };
 
-const BUCKET_S: u64 = crate::topology::Resolution::FINEST.seconds() as u64;
+pub(super) const BUCKET_S: u64 = crate::topology::Resolution::FINEST.seconds() as u64;
 
 /// Figures as bytes.
 #[derive(Debug)]
@@ -177,67 +172,6 @@ fn rows(red: &Rows, edges: &Rows) -> Vec<u8> {
     out
 }
 
-/// Which lanes had instances, of keys.
-pub(super) fn decode_presence(mut keys: &[u8]) -> Result<Presence, Cut> {
-    let mut totals = Totals::default();
-    decode_keys(&mut keys, &mut totals)?;
-    Ok(totals.presence)
-}
-
-/// The figures of keys and rows.
-pub(super) fn decode(mut keys: &[u8], mut rows: &[u8]) -> Result<Totals, Cut> {
-    let mut totals = Totals::default();
-    decode_keys(&mut keys, &mut totals)?;
-    decode_rows(&mut rows, &mut totals)?;
-    Ok(totals)
-}
-
-fn decode_keys(bytes: &mut &[u8], totals: &mut Totals) -> Result<(), Cut> {
-    let texts: Vec<Arc<str>> = take_list(bytes, |bytes| {
-        let len = take_count(bytes)?;
-        let (text, rest) = bytes.split_at_checked(len).ok_or(Cut)?;
-        *bytes = rest;
-        Ok(std::str::from_utf8(text).map_err(|_| Cut)?.into())
-    })?;
-    let (mut red_keys, mut edge_keys) = (Keys::default(), Keys::default());
-    take_list(bytes, |bytes| take_red_key(bytes, &texts))?.into_iter().for_each(|key| red_keys.push(key));
-    take_list(bytes, |bytes| take_edge_key(bytes, &texts))?.into_iter().for_each(|key| edge_keys.push(key));
-    totals.red_keys = Arc::new(red_keys);
-    totals.edge_keys = Arc::new(edge_keys);
-    for _ in 0..take_count(bytes)? {
-        let (service, lane) = (take_text(bytes, &texts)?, take_lane(bytes, &texts)?);
-        let mut minute = 0u64;
-        for _ in 0..take_count(bytes)? {
-            minute = minute.checked_add(take_varint(bytes)?).ok_or(Cut)?;
-            totals.presence.insert(&service, &lane, minute.checked_mul(60).ok_or(Cut)?);
-        }
-    }
-    Ok(())
-}
-
-fn decode_rows(bytes: &mut &[u8], totals: &mut Totals) -> Result<(), Cut> {
-    take_rows(bytes, totals.red_keys.len(), |bytes, place| {
-        let spans = unzigzag(take_varint(bytes)?);
-        let figures =
-            RedFigures { spans, duration_ns: take_histogram(bytes)?, exemplars: take_exemplars(bytes)? };
-        totals.red.push(place, figures);
-        Ok(())
-    })?;
-    take_rows(bytes, totals.edge_keys.len(), |bytes, place| {
-        let (hops, errors) = (unzigzag(take_varint(bytes)?), unzigzag(take_varint(bytes)?));
-        let figures = EdgeFigures {
-            hops,
-            errors,
-            duration_ns: take_histogram(bytes)?,
-            client_duration_ns: take_histogram(bytes)?,
-            queueing_ns: take_histogram(bytes)?,
-            exemplars: take_exemplars(bytes)?,
-        };
-        totals.edges.push(place, figures);
-        Ok(())
-    })
-}
-
 /// Keys as bytes, by the numbers that others know them by, and the texts that they name. They can be used again for as long as keys have the
 /// same numbers.
 #[derive(Default)]
@@ -366,130 +300,4 @@ fn put_exemplars(out: &mut Vec<u8>, exemplars: &Exemplars) {
         put_varint(out, at.at_ns);
         out.extend_from_slice(at.trace_id.as_bytes());
     }
-}
-
-fn take_count(bytes: &mut &[u8]) -> Result<usize, Cut> {
-    let count = usize::try_from(take_varint(bytes)?).map_err(|_| Cut)?;
-    // Everything that is counted takes a byte at least.
-    if count <= bytes.len() { Ok(count) } else { Err(Cut) }
-}
-
-fn take_list<T>(
-    bytes: &mut &[u8],
-    mut take: impl FnMut(&mut &[u8]) -> Result<T, Cut>,
-) -> Result<Vec<T>, Cut> {
-    /// Damaged bytes may claim any number.
-    const MAX_RESERVED: usize = 1 << 12;
-    let count = take_count(bytes)?;
-    let mut list = Vec::with_capacity(count.min(MAX_RESERVED));
-    for _ in 0..count {
-        list.push(take(bytes)?);
-    }
-    Ok(list)
-}
-
-fn take_byte(bytes: &mut &[u8]) -> Result<u8, Cut> {
-    let (&byte, rest) = bytes.split_first().ok_or(Cut)?;
-    *bytes = rest;
-    Ok(byte)
-}
-
-fn take_text(bytes: &mut &[u8], texts: &[Arc<str>]) -> Result<Arc<str>, Cut> {
-    let number = usize::try_from(take_varint(bytes)?).map_err(|_| Cut)?;
-    texts.get(number).cloned().ok_or(Cut)
-}
-
-fn take_lane(bytes: &mut &[u8], texts: &[Arc<str>]) -> Result<Lane, Cut> {
-    Lane::new(&take_text(bytes, texts)?).map_err(|_| Cut)
-}
-
-fn take_red_key(bytes: &mut &[u8], texts: &[Arc<str>]) -> Result<RedKey, Cut> {
-    Ok(RedKey {
-        service: take_text(bytes, texts)?,
-        operation: take_text(bytes, texts)?,
-        kind: SpanKind::from_otlp(i32::from(take_byte(bytes)?)),
-        status: StatusCode::from_otlp(i32::from(take_byte(bytes)?)),
-        is_entry: take_byte(bytes)? == 1,
-        lane: take_lane(bytes, texts)?,
-        instance: take_text(bytes, texts)?,
-        instance_lane: take_lane(bytes, texts)?,
-    })
-}
-
-fn take_edge_key(bytes: &mut &[u8], texts: &[Arc<str>]) -> Result<EdgeKey, Cut> {
-    let level = match take_byte(bytes)? {
-        0 => EdgeLevel::Instance,
-        1 => EdgeLevel::Operation,
-        _ => return Err(Cut),
-    };
-    let (source, target) = (take_side(bytes, texts)?, take_side(bytes, texts)?);
-    Ok(EdgeKey {
-        level,
-        source,
-        target,
-        protocol: take_text(bytes, texts)?,
-        lane: take_lane(bytes, texts)?,
-        source_lane: take_lane(bytes, texts)?,
-        outcome: match take_byte(bytes)? {
-            0 => Outcome::None,
-            1 => Outcome::ToBaseline,
-            other => Outcome::Verdict(*Verdict::ALL.get(usize::from(other) - 2).ok_or(Cut)?),
-        },
-        provenance: *Provenance::ALL.get(usize::from(take_byte(bytes)?)).ok_or(Cut)?,
-    })
-}
-
-fn take_side(bytes: &mut &[u8], texts: &[Arc<str>]) -> Result<EdgeSide, Cut> {
-    let kind = *NodeKind::ALL.get(usize::from(take_byte(bytes)?)).ok_or(Cut)?;
-    let node = Node { kind, name: take_text(bytes, texts)? };
-    Ok(EdgeSide { node, detail: take_text(bytes, texts)?, instance_lane: take_lane(bytes, texts)? })
-}
-
-/// Rows are by key and time, each place once.
-fn take_rows(
-    bytes: &mut &[u8],
-    keys: usize,
-    mut take: impl FnMut(&mut &[u8], (u32, u64)) -> Result<(), Cut>,
-) -> Result<(), Cut> {
-    let (mut key, mut time) = (0u64, 0u64);
-    for row in 0..take_count(bytes)? {
-        let distance = take_varint(bytes)?;
-        key = key.checked_add(distance).filter(|&key| key < keys as u64).ok_or(Cut)?;
-        let number = take_varint(bytes)?;
-        time = match (row, distance) {
-            (1.., 0) if number == 0 => return Err(Cut),
-            (1.., 0) => time.checked_add(number).ok_or(Cut)?,
-            _ => number,
-        };
-        take(bytes, (key as u32, time.checked_mul(BUCKET_S).ok_or(Cut)?))?;
-    }
-    Ok(())
-}
-
-/// Buckets ascend, each once.
-fn take_histogram(bytes: &mut &[u8]) -> Result<Histogram, Cut> {
-    let mut next = 0;
-    let mut last = 0;
-    let buckets = take_list(bytes, |bytes| {
-        let bucket =
-            u64::checked_add(last, take_varint(bytes)?).filter(|&bucket| bucket >= next).ok_or(Cut)?;
-        let number = u16::try_from(bucket).ok().filter(|&bucket| bucket < Histogram::BUCKETS).ok_or(Cut)?;
-        (last, next) = (bucket, bucket + 1);
-        Ok((number, unzigzag(take_varint(bytes)?)))
-    })?;
-    Ok(Histogram::of_buckets(buckets))
-}
-
-fn take_exemplars(bytes: &mut &[u8]) -> Result<Exemplars, Cut> {
-    let bits = take_byte(bytes)?;
-    let mut take = |bit: u8| {
-        if bits & bit == 0 {
-            return Ok(None);
-        }
-        let at_ns = take_varint(bytes)?;
-        let (id, rest) = bytes.split_first_chunk().ok_or(Cut)?;
-        *bytes = rest;
-        Ok(Some(TraceAt { at_ns, trace_id: TraceId::from_bytes(*id).ok_or(Cut)? }))
-    };
-    Ok(Exemplars { slowest: take(1)?, newest: take(2)? })
 }

@@ -19,7 +19,8 @@ use std::sync::Arc;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use super::encode::{self, Encoded, Encoder, KnownKeys};
+use super::decode;
+use super::encode::{Encoded, Encoder, KnownKeys};
 use crate::QueryError;
 use crate::embedded::part::{Codec, Disk, Effort};
 use crate::topology::{FiguresQuery, Presence, Resolution, Totals};
@@ -118,7 +119,7 @@ impl Content {
         Ok(match effort {
             Effort::Little => Self::plain(encoded),
             Effort::Full => {
-                Self::compressed(&encode::decode(&encoded.keys, &encoded.rows).map_err(corrupt)?)?
+                Self::compressed(&decode::decode(&encoded.keys, &encoded.rows).map_err(corrupt)?)?
             }
         })
     }
@@ -264,7 +265,7 @@ impl FiguresFile {
     pub(in super::super) fn presence(&self, cache: &FiguresCache) -> Result<Arc<Presence>, QueryError> {
         cache.presence.get_or_insert_with(&self.number, || {
             let keys = self.section(0)?;
-            Ok(Arc::new(encode::decode_presence(&keys).map_err(corrupt)?))
+            Ok(Arc::new(decode::decode_presence(&keys).map_err(corrupt)?))
         })
     }
 
@@ -275,7 +276,7 @@ impl FiguresFile {
         let written = finer.copied().find(|&finer| self.sections[1 + finer as usize].len > 0);
         let written = written.unwrap_or(Resolution::FINEST);
         let (keys, rows) = (self.section(0)?, self.section(1 + written as usize)?);
-        let totals = encode::decode(&keys, &rows).map_err(corrupt)?;
+        let totals = decode::decode(&keys, &rows).map_err(corrupt)?;
         Ok(if written == resolution { totals } else { totals.at(resolution) })
     }
 

@@ -154,6 +154,29 @@ async fn a_deleted_service_is_in_no_figures() {
 }
 
 proptest! {
+    #[test]
+    fn an_answer_is_the_same_however_often_its_summands_are_added_up(world in world(), cuts in vec(any::<Index>(), 0..6)) {
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(world.len() + 1)).collect();
+        cuts.sort_unstable();
+        let ends = cuts.iter().copied().chain([world.len()]);
+        let pieces = std::iter::once(0).chain(cuts.iter().copied()).zip(ends).map(|(from, to)| {
+            let (mut roles, mut ledger) = (Roles::default(), Ledger::default());
+            for (trace, spans) in crate::topology::known_spans(&world[from..to], &mut roles) {
+                ledger.add_trace(&roles, trace, &[], &spans);
+            }
+            ledger.take_totals()
+        });
+        let pieces: Vec<Totals> = pieces.collect();
+        for query in fleet::queries().iter().filter(|query| !query.is_of_presence()) {
+            let [late, at_once] = [usize::MAX, 0].map(|max_bytes| {
+                let mut wanted = answer::Wanted::new(query, max_bytes);
+                pieces.iter().for_each(|piece| wanted.add(Arc::new(piece.at(query.resolution()))));
+                wanted.figures()
+            });
+            prop_assert_eq!(late, at_once);
+        }
+    }
+
     /// Bytes that were changed anywhere are an error, or other figures, and no panic.
     #[test]
     fn damaged_figures_do_no_harm(world in world(), at in any::<Index>(), byte: u8, keep in any::<Index>()) {
@@ -167,13 +190,13 @@ proptest! {
         let mut encoder = Encoder::new(&mut known);
         totals.visit(&mut encoder);
         let Encoded { keys, rows, .. } = encoder.finish(&totals.presence);
-        prop_assert_eq!(encode::decode(&keys, &rows).unwrap().figures(), totals.figures());
+        prop_assert_eq!(decode::decode(&keys, &rows).unwrap().figures(), totals.figures());
         for (mut bytes, is_keys) in [(keys.clone(), true), (rows.clone(), false)] {
             let place = at.index(bytes.len());
             bytes[place] = byte;
             let cut = keep.index(bytes.len());
             for bytes in [&bytes[..], &bytes[..cut]] {
-                let _ = if is_keys { encode::decode(bytes, &rows) } else { encode::decode(&keys, bytes) };
+                let _ = if is_keys { decode::decode(bytes, &rows) } else { decode::decode(&keys, bytes) };
             }
         }
     }
