@@ -1,12 +1,16 @@
 //! What there is to do when nothing comes: memory that was kept for what comes next is given back.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::shared::Shared;
+use super::view::LiveSegment;
 
 /// What is not used for so long is given up, at the latest after twice as long.
 const QUIET: Duration = Duration::from_secs(60);
+/// A segment that takes more than this is sealed when it is quiet, before it is old: its part takes a tenth of it, and none of it is memory.
+const MAX_QUIET_SEGMENT_BYTES: usize = 4 << 20;
 
 /// What the store had done when it was looked at last.
 pub(super) struct Idle {
@@ -27,7 +31,8 @@ impl Idle {
         self.is_quiet && shared.counters.accepted_spans.load(Ordering::Relaxed) == self.accepted_spans
     }
 
-    /// Gives up the cache when there was no query for some time, and spare segments and old traces when there were no spans.
+    /// Gives up the cache when there was no query for some time, and spare segments and old traces when there were no spans; then large segments
+    /// are sealed, too.
     pub(super) fn look(&mut self, shared: &Shared) {
         if self.looked.elapsed() >= QUIET {
             self.looked = Instant::now();
@@ -42,12 +47,24 @@ impl Idle {
             shared.cache.clear();
         }
         let is_coming = accepted_spans != self.accepted_spans;
+        shared.is_quiet.store(!is_coming, Ordering::Relaxed);
         if !is_coming {
             shared.drop_spare_segments();
             shared.figures_cache.clear();
+            seal_large(shared);
         }
         shared.derivation.forget(&shared.options.topology, is_coming);
         (self.accepted_spans, self.cache_uses, self.is_quiet) = (accepted_spans, cache_uses, !is_coming);
+    }
+}
+
+fn seal_large(shared: &Shared) {
+    let view = shared.view();
+    let open = view.live.iter().filter(|segment| segment.is_open());
+    let is_large =
+        |segment: &&Arc<LiveSegment>| segment.spans.read().memory_bytes() > MAX_QUIET_SEGMENT_BYTES;
+    if let Some(newest) = open.filter(is_large).map(|segment| segment.number).max() {
+        shared.maintenance.ask_to_seal(newest);
     }
 }
 

@@ -105,6 +105,10 @@ impl Ingest {
     fn append_to_segment(&mut self, jobs: Vec<Job>) -> (usize, Vec<Appended>) {
         let mut group = Vec::with_capacity(jobs.len());
         let rows_before = self.open.spans.read().columns().len();
+        if rows_before == 0 {
+            // Not before something comes: freed memory that it would be made of goes back to the system otherwise.
+            self.open.spans.write().reserve(self.shared.options.segment_max_spans);
+        }
         for Job { request, reply } in jobs {
             let staged = self.log.staged();
             match self.append_request(&request) {

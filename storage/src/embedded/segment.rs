@@ -28,13 +28,11 @@ pub(super) struct Segment {
 }
 
 impl Segment {
-    /// A segment for about so many spans.
-    pub(super) fn with_capacity(spans: usize) -> Self {
+    /// Makes room for about so many spans, if there is none yet.
+    pub(super) fn reserve(&mut self, spans: usize) {
         // Spans are counted after a group of requests, so there are mostly a few more.
         const MAX_RESERVED: usize = 1 << 20;
-        let mut segment = Self::default();
-        segment.columns.reserve((spans + spans / 16).min(MAX_RESERVED));
-        segment
+        self.columns.reserve((spans + spans / 16).min(MAX_RESERVED));
     }
 
     /// The spans so far.

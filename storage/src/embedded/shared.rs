@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -46,6 +46,8 @@ pub(super) struct Shared {
     pub(super) counters: Counters,
     pub(super) maintenance: Maintenance,
     view: RwLock<Arc<View>>,
+    /// Whether no spans had come for some time when somebody looked last.
+    pub(super) is_quiet: AtomicBool,
     // Empty segments in the memory of sealed ones.
     spare_segments: Mutex<Vec<Segment>>,
     // The number of the coming segment.
@@ -135,6 +137,7 @@ impl Shared {
             counters: Counters::default(),
             maintenance: Maintenance::default(),
             view: RwLock::new(Arc::new(view)),
+            is_quiet: AtomicBool::new(false),
             spare_segments: Mutex::default(),
             next_segment: next_segment.into(),
             beginning_segments: AtomicUsize::new(0),
@@ -287,15 +290,15 @@ impl Shared {
         }
     }
 
-    /// Keeps the memory of a sealed segment for a coming one, unless a query still reads it, or it was sealed for its age or after a
-    /// restart: then few spans come, or nobody knows, and memory is better given back.
+    /// Keeps the memory of a sealed segment for a coming one, unless a query still reads it, or it was sealed for its age, after a
+    /// restart or when no spans came any more: then few spans come, or nobody knows, and memory is better given back.
     pub(super) fn recycle(&self, segment: Arc<LiveSegment>) {
         let Some(segment) = Arc::into_inner(segment).filter(|segment| !segment.is_replayed) else { return };
         let segment = segment.spans.into_inner();
         let Options { segment_max_spans, segment_max_bytes, .. } = self.options;
         let was_full = segment.columns().len() >= segment_max_spans / 2
             || segment.memory_bytes() >= segment_max_bytes / 2;
-        if !was_full {
+        if !was_full || self.is_quiet.load(Ordering::Relaxed) {
             return;
         }
         let recycled = segment.recycle();
@@ -308,8 +311,7 @@ impl Shared {
 
     /// An empty segment.
     pub(super) fn spare_segment(&self) -> Segment {
-        let spare = self.spare_segments.lock().pop();
-        spare.unwrap_or_else(|| Segment::with_capacity(self.options.segment_max_spans))
+        self.spare_segments.lock().pop().unwrap_or_default()
     }
 
     /// Gives the memory of spare segments back.

@@ -2,6 +2,7 @@ use laneway_proto::TraceId;
 use tempfile::TempDir;
 
 use super::*;
+use crate::embedded::EmbeddedStore;
 use crate::embedded::tests::append;
 use crate::embedded::tests::lifecycle::{store_of, unmerged};
 use crate::store::Store;
@@ -38,4 +39,24 @@ async fn it_is_quiet_until_a_span_comes() {
     assert!(idle.is_quiet(shared));
     append(&store, &[span("late").build()]).await;
     assert!(!idle.is_quiet(shared));
+}
+
+#[tokio::test]
+async fn a_large_segment_is_sealed_when_it_is_quiet() {
+    let dir = TempDir::new().unwrap();
+    let store = EmbeddedStore::open(unmerged(dir.path())).unwrap();
+    let (shared, mut idle) = (&store.shared, Idle::new());
+    append(&store, &[span("small").build()]).await;
+    let parts = |shared: &Shared| shared.view().parts.len();
+    (0..3).for_each(|_| idle.give_up_unused(shared));
+    assert!(!shared.maintenance.must_seal(shared.view().live[0].number), "it takes little");
+
+    let text = "x".repeat(2 * MAX_QUIET_SEGMENT_BYTES);
+    append(&store, &[span("large").id(2).attribute("text", text.as_str()).build()]).await;
+    assert_eq!(parts(shared), 0);
+    (0..2).for_each(|_| idle.give_up_unused(shared));
+    let sealed =
+        shared.wait_for_view(Instant::now() + Duration::from_secs(60), |view| !view.parts.is_empty());
+    assert!(sealed);
+    store.close().await;
 }
