@@ -59,7 +59,7 @@ section! {
         max_spans: u64 = 131_072, within 1_000..=10_000_000;
         /// Bytes of memory that it takes.
         max_bytes: ByteSize = ByteSize::mebi(128), within ByteSize::mebi(1)..=ByteSize::gibi(4);
-        /// Age of its first span. Shorter means less to replay after a crash, and smaller parts.
+        /// Age of its first span. Shorter means less to replay after a crash, and smaller parts. When no spans come for a minute or two, a segment that takes more than 4 MiB is sealed earlier.
         max_age: Duration = Duration::from_secs(300), within Duration::from_secs(1)..=Duration::from_secs(86_400);
     }
 }

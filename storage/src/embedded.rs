@@ -94,7 +94,8 @@ pub struct Options {
     pub segment_max_spans: usize,
     /// A segment that takes this many bytes of memory is sealed. Default: 128 MiB.
     pub segment_max_bytes: usize,
-    /// A segment is sealed this long after its first span. Bounds what a restart replays. Default: 5 minutes.
+    /// A segment is sealed this long after its first span; a large one earlier when no spans come any more. Bounds what a restart replays.
+    /// Default: 5 minutes.
     pub segment_max_age: Duration,
     /// The most bytes of memory that indexes and dictionaries of parts are kept in. Default: 64 MiB.
     pub cache_bytes: usize,
