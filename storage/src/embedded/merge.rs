@@ -100,6 +100,9 @@ pub(super) fn merge_next(shared: &Shared, alone: &Alone<'_>, is_quiet: bool) -> 
     Ok(Outcome::Merged)
 }
 
+/// Retention by size takes whole parts, so of what it keeps none is made to be more than such a share.
+const MIN_KEPT_PARTS: u64 = 8;
+
 fn choose(shared: &Shared, is_quiet: bool) -> Vec<SharedPart> {
     // A segment that has a number, but is not in the view yet, may lie between two parts: a merge must not cover its log.
     let Some(settled) = shared.settled_segments() else { return Vec::new() };
@@ -112,12 +115,14 @@ fn choose(shared: &Shared, is_quiet: bool) -> Vec<SharedPart> {
         .map(|part| Candidate {
             id: part.id(),
             rows: part.rows(),
+            bytes: part.bytes(),
             newest_unix_ns: newest_unix_ns(shared, part),
         })
         .collect();
     let merge = &shared.options.merge;
     let limits = Limits {
         rows: merge.max_part_spans,
+        bytes: shared.options.retention.max_bytes.map_or(u64::MAX, |most| most / MIN_KEPT_PARTS),
         time_span_ns: u64::try_from(merge.max_time_span.as_nanos()).unwrap_or(u64::MAX),
     };
     let open: Vec<u64> = view.live.iter().map(|segment| segment.number).collect();

@@ -5,8 +5,8 @@
 //! (A deletion writes a part once more, and does not count as a merge.) When no spans come any more, what is left of tier 0 is merged too, for
 //! sealed segments are compressed and indexed in a hurry.
 //!
-//! Only neighbours are merged, so that a part still holds a range of segments, and no part is made of spans whose ages differ by
-//! more than [`Limits::time_span_ns`], so that retention by age can drop parts as a whole.
+//! Only neighbours are merged, so that a part still holds a range of segments. So that retention can drop parts as a whole, no part is made of
+//! spans whose ages differ by more than [`Limits::time_span_ns`], nor of more than [`Limits::bytes`].
 
 use std::ops::Range;
 
@@ -29,6 +29,8 @@ const LAST_TIER: u32 = 2;
 pub(super) struct Limits {
     /// Spans.
     pub(super) rows: usize,
+    /// Bytes of its inputs.
+    pub(super) bytes: u64,
     /// Time between the newest spans of its inputs.
     pub(super) time_span_ns: u64,
 }
@@ -38,6 +40,7 @@ pub(super) struct Limits {
 pub(super) struct Candidate {
     pub(super) id: PartId,
     pub(super) rows: usize,
+    pub(super) bytes: u64,
     /// Start of its newest span.
     pub(super) newest_unix_ns: u64,
 }
@@ -90,15 +93,17 @@ fn window(
     is_all: bool,
     is_open: impl Fn(&Candidate, &Candidate) -> bool,
 ) -> Window {
-    let (mut rows, mut of_tier) = (0usize, 0);
+    let (mut rows, mut bytes, mut of_tier) = (0usize, 0u64, 0);
     let (mut newest, mut oldest) = (0, u64::MAX);
     for end in start..parts.len() {
         let part = &parts[end];
         rows += part.rows;
+        bytes += part.bytes;
         newest = newest.max(part.newest_unix_ns);
         oldest = oldest.min(part.newest_unix_ns);
         let is_final = part.tier(limits) > tier;
-        if is_final || rows > limits.rows || newest - oldest > limits.time_span_ns {
+        let is_much = rows > limits.rows || bytes > limits.bytes || newest - oldest > limits.time_span_ns;
+        if is_final || is_much {
             // It will never be longer.
             return match end - start {
                 0 => Window::Skip(start + 1),

@@ -1,12 +1,13 @@
 use super::*;
 
-const LIMITS: Limits = Limits { rows: 10_000, time_span_ns: 100 };
+const LIMITS: Limits = Limits { rows: 10_000, bytes: 1_000_000, time_span_ns: 100 };
 
 /// Parts of these levels, of 10 rows and one segment each.
 fn parts(levels: &[u32]) -> Vec<Candidate> {
     let part = |(segment, &level): (u64, &u32)| Candidate {
         id: PartId { level, ..PartId::of_segment(segment) },
         rows: 10,
+        bytes: 100,
         newest_unix_ns: 1_000,
     };
     (1..).zip(levels).map(part).collect()
@@ -39,6 +40,10 @@ fn what_can_grow_no_more_is_merged_early() {
     // More rows than a part may have.
     let mut large = parts(&[0; 4]);
     large[2].rows = 9_985;
+    assert_eq!(chosen(&large), Some(0..2));
+    // More bytes.
+    let mut large = parts(&[0; 4]);
+    large[2].bytes = LIMITS.bytes - 150;
     assert_eq!(chosen(&large), Some(0..2));
     // Too far apart in time.
     let mut old = parts(&[0; 5]);
@@ -78,7 +83,7 @@ fn no_span_is_written_more_than_three_times() {
     let mut parts: Vec<(Candidate, u32)> = Vec::new();
     for segment in 1..=1_000 {
         let newest_unix_ns = segment / 3;
-        parts.push((Candidate { id: PartId::of_segment(segment), rows: 10, newest_unix_ns }, 1));
+        parts.push((Candidate { id: PartId::of_segment(segment), rows: 10, bytes: 100, newest_unix_ns }, 1));
         while let Some(range) = chosen(&parts.iter().map(|(part, _)| *part).collect::<Vec<_>>()) {
             let merged: Vec<_> = parts.drain(range.clone()).collect();
             let inputs = merged.iter().map(|(part, _)| part);
@@ -89,6 +94,7 @@ fn no_span_is_written_more_than_three_times() {
                     level: inputs.clone().map(|part| part.id.level + 1).max().unwrap(),
                 },
                 rows: inputs.clone().map(|part| part.rows).sum(),
+                bytes: inputs.clone().map(|part| part.bytes).sum(),
                 newest_unix_ns: inputs.map(|part| part.newest_unix_ns).max().unwrap(),
             };
             let written = merged.iter().map(|(_, written)| written + 1).max().unwrap();
