@@ -126,11 +126,11 @@ async fn a_damaged_part_is_set_aside_and_the_rest_serves() {
 #[tokio::test]
 async fn parts_beyond_the_limit_expire_the_oldest_first() {
     let dir = TempDir::new().unwrap();
-    let server = start(dir.path(), "[retention]\nmax_bytes = '200 KiB'\n").await;
+    let server = start(dir.path(), "[retention]\nmax_bytes = '2 MiB'\n").await;
     let (success, _) = load::run(&server, "http", "--spans 40000 --seed 5").await;
     assert!(success);
     wait_for(&server, "laneway_store_expired_parts_total", |parts| parts >= 1.0).await;
-    wait_for(&server, "laneway_store_part_bytes", |bytes| bytes <= 200.0 * 1024.0).await;
+    wait_for(&server, "laneway_store_part_bytes", |bytes| bytes <= 2.0 * 1024.0 * 1024.0).await;
     let expired = server.metric("laneway_store_expired_spans_total").await;
     assert!(expired > 0.0 && expired < 40_000.0, "{expired}");
 }
