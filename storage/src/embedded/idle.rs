@@ -17,18 +17,11 @@ pub(super) struct Idle {
     looked: Instant,
     accepted_spans: u64,
     cache_uses: u64,
-    // Whether no spans had come when it was looked at, since it had been looked at before.
-    is_quiet: bool,
 }
 
 impl Idle {
     pub(super) fn new() -> Self {
-        Self { looked: Instant::now(), accepted_spans: 0, cache_uses: 0, is_quiet: false }
-    }
-
-    /// Whether no spans have come for some time.
-    pub(super) fn is_quiet(&self, shared: &Shared) -> bool {
-        self.is_quiet && shared.counters.accepted_spans.load(Ordering::Relaxed) == self.accepted_spans
+        Self { looked: Instant::now(), accepted_spans: 0, cache_uses: 0 }
     }
 
     /// Gives up the cache when there was no query for some time, and spare segments and old traces when there were no spans; then large segments
@@ -47,14 +40,14 @@ impl Idle {
             shared.cache.clear();
         }
         let is_coming = accepted_spans != self.accepted_spans;
-        shared.is_quiet.store(!is_coming, Ordering::Relaxed);
+        shared.set_quiet((!is_coming).then_some(accepted_spans));
         if !is_coming {
             shared.drop_spare_segments();
             shared.figures_cache.clear();
             seal_large(shared);
         }
         shared.derivation.forget(&shared.options.topology, is_coming);
-        (self.accepted_spans, self.cache_uses, self.is_quiet) = (accepted_spans, cache_uses, !is_coming);
+        (self.accepted_spans, self.cache_uses) = (accepted_spans, cache_uses);
     }
 }
 

@@ -168,14 +168,14 @@ pub(super) fn run(shared: &Shared) {
     let maintenance = &shared.maintenance;
     let (mut delay, mut idle) = (Duration::ZERO, Idle::new());
     while maintenance.wait(delay) {
-        delay = round(shared, idle.is_quiet(shared));
+        delay = round(shared);
         idle.look(shared);
     }
     maintenance.remove_unused();
 }
 
 /// Does what is to be done first; returns how long there is nothing more to do.
-fn round(shared: &Shared, is_quiet: bool) -> Duration {
+fn round(shared: &Shared) -> Duration {
     shared.maintenance.remove_unused();
     let alone = shared.maintenance.alone_in_turn();
     quarantine::sweep(shared, &alone);
@@ -183,7 +183,7 @@ fn round(shared: &Shared, is_quiet: bool) -> Duration {
     if !shared.options.merge.enabled {
         return TICK;
     }
-    match merge::merge_next(shared, &alone, is_quiet) {
+    match merge::merge_next(shared, &alone, shared.is_quiet()) {
         Ok(merge::Outcome::Merged | merge::Outcome::GaveWay) => Duration::ZERO,
         Ok(merge::Outcome::NothingToDo) => TICK,
         Err(error) => {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -46,8 +46,8 @@ pub(super) struct Shared {
     pub(super) counters: Counters,
     pub(super) maintenance: Maintenance,
     view: RwLock<Arc<View>>,
-    /// Whether no spans had come for some time when somebody looked last.
-    pub(super) is_quiet: AtomicBool,
+    // How many spans had come when none had for some time; `u64::MAX` while they come.
+    quiet_spans: AtomicU64,
     // Empty segments in the memory of sealed ones.
     spare_segments: Mutex<Vec<Segment>>,
     // The number of the coming segment.
@@ -137,7 +137,7 @@ impl Shared {
             counters: Counters::default(),
             maintenance: Maintenance::default(),
             view: RwLock::new(Arc::new(view)),
-            is_quiet: AtomicBool::new(false),
+            quiet_spans: u64::MAX.into(),
             spare_segments: Mutex::default(),
             next_segment: next_segment.into(),
             beginning_segments: AtomicUsize::new(0),
@@ -298,7 +298,7 @@ impl Shared {
         let Options { segment_max_spans, segment_max_bytes, .. } = self.options;
         let was_full = segment.columns().len() >= segment_max_spans / 2
             || segment.memory_bytes() >= segment_max_bytes / 2;
-        if !was_full || self.is_quiet.load(Ordering::Relaxed) {
+        if !was_full || self.is_quiet() {
             return;
         }
         let recycled = segment.recycle();
@@ -307,6 +307,16 @@ impl Shared {
         if spares.len() < self.ingest_threads() && recycled.memory_bytes() < segment_max_bytes / 8 {
             spares.push(recycled);
         }
+    }
+
+    /// Whether no spans have come for some time.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.counters.accepted_spans.load(Ordering::Relaxed) == self.quiet_spans.load(Ordering::Relaxed)
+    }
+
+    /// It is quiet until more than so many spans have come; with `None` it is not.
+    pub(super) fn set_quiet(&self, spans: Option<u64>) {
+        self.quiet_spans.store(spans.unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// An empty segment.

@@ -34,11 +34,11 @@ async fn it_is_quiet_until_a_span_comes() {
     let store = store_of(unmerged(dir.path()), 2).await;
     let (shared, mut idle) = (&store.shared, Idle::new());
     idle.give_up_unused(shared);
-    assert!(!idle.is_quiet(shared), "spans have come since the begin");
+    assert!(!shared.is_quiet(), "spans have come since the begin");
     idle.give_up_unused(shared);
-    assert!(idle.is_quiet(shared));
+    assert!(shared.is_quiet());
     append(&store, &[span("late").build()]).await;
-    assert!(!idle.is_quiet(shared));
+    assert!(!shared.is_quiet());
 }
 
 #[tokio::test]
