@@ -185,8 +185,8 @@ impl State {
 
     fn derive(&mut self, columns: &Columns, order: &[u32]) -> Derived {
         let extracted = Extracted::of(columns, columns.len(), &mut self.known);
-        let mut traces = extracted.traces(order.iter().copied());
-        self.add_up(&mut traces);
+        let traces = self.recent.complete(extracted.of_rows(order.iter().copied()));
+        self.add_up(&traces);
         let Self { ledger, known_keys: (generation, known_keys), .. } = self;
         if *generation != ledger.generation() {
             (*generation, *known_keys) = (ledger.generation(), KnownKeys::default());
@@ -196,10 +196,9 @@ impl State {
         Derived { figures: encoder.finish(&presence), traces }
     }
 
-    /// Adds what these traces change to the ledger. Afterwards they are complete.
-    fn add_up(&mut self, traces: &mut Traces) {
+    /// Adds what these traces, which are complete, change to the ledger.
+    fn add_up(&mut self, traces: &Traces) {
         self.ledger.set_minute((self.began.elapsed().as_secs() / 60) as u32);
-        self.recent.complete(traces);
         for number in 0..traces.len() {
             let key = traces.key(number);
             if let Some(trace_id) = laneway_proto::TraceId::from_bytes(key) {
@@ -249,8 +248,7 @@ impl State {
         for group in part.row_groups() {
             let columns = group.load(0..group.rows(), &extract::projection())?;
             let extracted = Extracted::of(&columns, columns.len(), &mut self.known);
-            let mut traces = extracted.traces(0..columns.len() as u32);
-            self.recent.complete(&mut traces);
+            let traces = self.recent.complete(extracted.into_spans().into_iter());
             self.recent.insert(traces, Instant::now());
         }
         Ok(())
@@ -270,9 +268,8 @@ impl State {
             spans.extend(extracted.into_spans());
         }
         spans.sort_by_key(|(trace, _)| *trace);
-        let mut traces = Traces::with_capacity(spans.len());
-        spans.into_iter().for_each(|(trace, span)| traces.push(trace, span));
-        self.add_up(&mut traces);
+        let traces = self.recent.complete(spans.into_iter());
+        self.add_up(&traces);
         let totals = Arc::new(self.ledger.take_totals());
         self.live = Some(Live { rows, totals: Arc::clone(&totals) });
         totals

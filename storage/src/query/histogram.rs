@@ -120,21 +120,23 @@ impl Histogram {
 /// Counts values in all buckets there are, which is cheaper than in a [`Histogram`] but takes more memory: to be used again and again.
 #[derive(Debug)]
 pub(crate) struct Counters {
-    counts: Box<[i64]>,
+    // A power of two, so that no number of a bucket needs to be checked.
+    counts: Box<[i64; Self::COUNTS]>,
     // A bit for each bucket that was counted in.
-    touched: [u64; Histogram::BUCKETS.div_ceil(64) as usize],
+    touched: [u64; Self::COUNTS / 64],
     // A bit for each word of those that has some.
     touched_words: u16,
 }
 
 impl Default for Counters {
     fn default() -> Self {
-        let counts = vec![0; usize::from(Histogram::BUCKETS)].into();
-        Self { counts, touched: Default::default(), touched_words: 0 }
+        Self { counts: Box::new([0; Self::COUNTS]), touched: Default::default(), touched_words: 0 }
     }
 }
 
 impl Counters {
+    const COUNTS: usize = (Histogram::BUCKETS as usize).next_power_of_two();
+
     /// Counts a value of this bucket so many times.
     pub(crate) fn record(&mut self, Bucket(bucket): Bucket, times: i64) {
         self.add(bucket.get() - 1, times);
@@ -146,7 +148,7 @@ impl Counters {
     }
 
     fn add(&mut self, bucket: u16, times: i64) {
-        let bucket = usize::from(bucket);
+        let bucket = usize::from(bucket) % Self::COUNTS;
         self.counts[bucket] += times;
         self.touched[bucket / 64] |= 1 << (bucket % 64);
         self.touched_words |= 1 << (bucket / 64);

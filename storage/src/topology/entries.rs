@@ -6,7 +6,7 @@ use super::cells::At;
 use super::figures::{Exemplars, Resolution, TraceAt};
 use super::key::{EdgeKey, RedKey};
 use super::keys::Keys;
-use super::plans::{PlannedHop, PlannedSpan};
+use super::plans::Plan;
 use super::presence::Presence;
 use super::role::{KnownSpan, RoleId};
 use super::roles::Roles;
@@ -38,6 +38,7 @@ struct Entry {
     duration_ns: u64,
     // Its place among the traces of the ledger.
     trace: u32,
+    duration: Bucket,
     is_error: bool,
 }
 
@@ -63,41 +64,36 @@ impl Entries {
         self.traces.push(id);
     }
 
-    /// Adds all spans of the trace that was begun last.
-    pub(super) fn add_all(&mut self, roles: &Roles, spans: &[KnownSpan], plan: &[PlannedSpan]) {
-        for (span, planned) in spans.iter().zip(plan) {
-            self.add(roles, spans, span, planned, 1);
-        }
-    }
-
-    /// Adds a span of the trace that was begun last, and its hops; takes them back where `sign` is -1.
-    pub(super) fn add(
-        &mut self,
-        roles: &Roles,
-        spans: &[KnownSpan],
-        span: &KnownSpan,
-        planned: &PlannedSpan,
-        sign: i64,
-    ) {
-        let weight = if planned.is_sampled { roles.get(span.role).weight(span.span_id) } else { 1 };
-        let entry = Entry {
-            times: sign * weight,
-            start_unix_ns: span.start_unix_ns,
-            duration_ns: span.duration_ns,
-            trace: self.traces.len() as u32 - 1,
-            is_error: planned.is_error,
-        };
-        self.red_keys.push(planned.red);
-        self.red.push(entry);
-        for hop in planned.hops.iter().flatten() {
-            let PlannedHop { keys, is_error, stands_out, calling } = *hop;
-            let client_duration = calling.waited_ns(spans).map(Bucket::of);
-            let queueing = calling.queueing_ns(spans, span).map(Bucket::of);
-            self.hop_keys.push(keys);
-            let entry = Entry { is_error, ..entry };
-            self.hops.push(HopEntry { entry, stands_out, client_duration, queueing });
-        }
-        if planned.is_seen_serving {
+    /// Adds planned spans and hops of the trace that was begun last, whose spans are `spans`; takes them back where `sign` is -1.
+    pub(super) fn add(&mut self, roles: &Roles, spans: &[KnownSpan], plan: &Plan, sign: i64) {
+        let trace = self.traces.len() as u32 - 1;
+        let first = self.red.len();
+        self.red_keys.extend(plan.spans.iter().map(|planned| planned.red));
+        self.red.extend(plan.spans.iter().map(|planned| {
+            let span = &spans[planned.place as usize];
+            let weight = if planned.is_sampled { roles.get(span.role).weight(span.span_id) } else { 1 };
+            Entry {
+                times: sign * weight,
+                start_unix_ns: span.start_unix_ns,
+                duration_ns: span.duration_ns,
+                trace,
+                duration: Bucket::of(span.duration_ns),
+                is_error: planned.is_error,
+            }
+        }));
+        let red = &self.red[first..];
+        self.hop_keys.extend(plan.hops.iter().map(|hop| hop.keys));
+        self.hops.extend(plan.hops.iter().map(|hop| {
+            let taken = &spans[plan.spans[hop.span as usize].place as usize];
+            HopEntry {
+                entry: Entry { is_error: hop.is_error, ..red[hop.span as usize] },
+                stands_out: hop.stands_out,
+                client_duration: hop.calling.waited_ns(spans).map(Bucket::of),
+                queueing: hop.calling.queueing_ns(spans, taken).map(Bucket::of),
+            }
+        }));
+        for planned in plan.spans.iter().filter(|planned| planned.is_seen_serving) {
+            let span = &spans[planned.place as usize];
             self.see(roles, span.role, span.start_unix_ns / 1_000_000_000);
         }
     }
@@ -164,7 +160,7 @@ fn sum_of_spans<'d, 'e>(
     let (mut spans, mut exemplars) = (0, Exemplars::default());
     for entry in entries {
         spans += entry.times;
-        durations.own.record(Bucket::of(entry.duration_ns), entry.times);
+        durations.own.record(entry.duration, entry.times);
         entry.name_trace(traces, true, entry.is_error, &mut exemplars);
     }
     durations.red_sum(spans, exemplars)
@@ -180,7 +176,7 @@ fn sum_of_hops<'d, 'e>(
         let times = hop.entry.times;
         hops += times;
         errors += times * i64::from(hop.entry.is_error);
-        durations.own.record(Bucket::of(hop.entry.duration_ns), times);
+        durations.own.record(hop.entry.duration, times);
         if let Some(duration) = hop.client_duration {
             durations.client.record(duration, times);
         }

@@ -11,7 +11,7 @@ use super::figures::{EdgeFigures, RedFigures};
 use super::key::{EdgeKey, RedKey};
 use super::keys::Keys;
 use super::numbering::Numbering;
-use super::plans::{PlannedHop, PlannedSpan, Plans};
+use super::plans::{Plan, PlannedHop, PlannedSpan, Plans};
 use super::presence::Presence;
 use super::role::KnownSpan;
 use super::roles::Roles;
@@ -34,7 +34,8 @@ struct Scratch {
     deriver: Deriver,
     before: Vec<Contribution>,
     now: Vec<Contribution>,
-    plan: Vec<PlannedSpan>,
+    plan: Plan,
+    plan_before: Plan,
 }
 
 impl Ledger {
@@ -82,14 +83,14 @@ impl Ledger {
         let Scratch { deriver, now, plan, .. } = scratch;
         let shape = deriver.relate(spans);
         if let Some(plan) = shape.and_then(|shape| self.plans.get(shape)) {
-            return self.entries.add_all(roles, spans, plan);
+            return self.entries.add(roles, spans, plan, 1);
         }
         deriver.derive_related(spans, roles, now);
         plan.clear();
-        for (span, contribution) in spans.iter().zip(&*now) {
-            plan.push(self.plan(roles, span, contribution));
+        for (place, contribution) in now.iter().enumerate() {
+            self.plan(roles, spans, place, contribution, plan);
         }
-        self.entries.add_all(roles, spans, plan);
+        self.entries.add(roles, spans, plan, 1);
         if let Some(shape) = deriver.shape()
             && self.plans.is_worth_keeping(shape)
         {
@@ -98,43 +99,54 @@ impl Ledger {
     }
 
     fn add_changes(&mut self, roles: &Roles, before: &[KnownSpan], all: &[KnownSpan], scratch: &mut Scratch) {
-        let Scratch { deriver, before: were, now, .. } = scratch;
+        let Scratch { deriver, before: were, now, plan, plan_before } = scratch;
         deriver.derive(all, roles, now);
         deriver.derive(before, roles, were);
-        let mut earlier = before.iter().zip(&*were).peekable();
-        for (span, contribution) in all.iter().zip(&*now) {
-            let was = earlier.next_if(|(known, _)| is_same(known, span));
-            if let Some((known, was)) = was {
+        plan.clear();
+        plan_before.clear();
+        let mut earlier = before.iter().zip(&*were).enumerate().peekable();
+        for (place, (span, contribution)) in all.iter().zip(&*now).enumerate() {
+            let was = earlier.next_if(|(_, (known, _))| is_same(known, span));
+            if let Some((place_before, (known, was))) = was {
                 if is_equal((known, was, before), (span, contribution, all)) {
                     continue;
                 }
-                let planned = self.plan(roles, known, was);
-                self.entries.add(roles, before, known, &planned, -1);
+                self.plan(roles, before, place_before, was, plan_before);
             }
-            let planned = self.plan(roles, span, contribution);
-            self.entries.add(roles, all, span, &planned, 1);
+            self.plan(roles, all, place, contribution, plan);
         }
+        self.entries.add(roles, before, plan_before, -1);
+        self.entries.add(roles, all, plan, 1);
     }
 
-    /// What a span is counted under.
-    fn plan(&mut self, roles: &Roles, span: &KnownSpan, contribution: &Contribution) -> PlannedSpan {
+    /// Adds to a plan what the span at this place is counted under.
+    fn plan(
+        &mut self,
+        roles: &Roles,
+        spans: &[KnownSpan],
+        place: usize,
+        contribution: &Contribution,
+        plan: &mut Plan,
+    ) {
+        let span = &spans[place];
         let marks = roles.marks(span.role);
         let is_entry = marks.is_served() || span.parent_span_id == 0;
-        let numbering = &mut self.numbering;
-        PlannedSpan {
-            red: numbering.red(roles, span.role, is_entry, contribution.lane),
+        for hop in [&contribution.arrival, &contribution.departure].into_iter().flatten() {
+            plan.hops.push(PlannedHop {
+                span: plan.spans.len() as u32,
+                keys: self.numbering.hop(roles, hop),
+                is_error: hop.is_error,
+                stands_out: hop.is_error || hop.outcome.stands_out(),
+                calling: hop.calling,
+            });
+        }
+        plan.spans.push(PlannedSpan {
+            place: place as u32,
+            red: self.numbering.red(roles, span.role, is_entry, contribution.lane),
             is_error: marks.is_error,
             is_sampled: marks.is_sampled,
             is_seen_serving: marks.is_served() && !marks.serves.is_base(),
-            hops: [&contribution.arrival, &contribution.departure].map(|hop| {
-                hop.as_ref().map(|hop| PlannedHop {
-                    keys: numbering.hop(roles, hop),
-                    is_error: hop.is_error,
-                    stands_out: hop.is_error || hop.outcome.stands_out(),
-                    calling: hop.calling,
-                })
-            }),
-        }
+        });
     }
 
     /// The sums, in buckets of ten seconds; the ledger is empty then, and may be used again.

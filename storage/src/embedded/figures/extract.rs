@@ -8,7 +8,7 @@ use foldhash::fast::{FixedState, RandomState};
 use hashbrown::HashMap;
 use laneway_proto::Lane;
 
-use super::traces::{TraceKey, Traces};
+use super::traces::TraceKey;
 use crate::embedded::columns::{AttributeColumn, AttributeValues, Columns, resource};
 use crate::embedded::part::{Field, Projection};
 use crate::model::from_otlp::LANE_ATTRIBUTES;
@@ -101,19 +101,17 @@ impl Extracted {
         Self { spans: spans.collect() }
     }
 
-    /// The traces and spans of all rows.
+    /// By row: its trace, and its span.
     pub(super) fn into_spans(self) -> Vec<(TraceKey, KnownSpan)> {
         self.spans
     }
 
-    /// The spans of these rows, which are ordered by trace.
-    pub(super) fn traces(&self, rows: impl ExactSizeIterator<Item = u32>) -> Traces {
-        let mut traces = Traces::with_capacity(rows.len());
-        for row in rows {
-            let (trace, span) = self.spans[row as usize];
-            traces.push(trace, span);
-        }
-        traces
+    /// Those of these rows.
+    pub(super) fn of_rows(
+        &self,
+        rows: impl ExactSizeIterator<Item = u32>,
+    ) -> impl ExactSizeIterator<Item = (TraceKey, KnownSpan)> {
+        rows.map(|row| self.spans[row as usize])
     }
 }
 
@@ -214,35 +212,25 @@ impl<'a> Interner<'a> {
     /// Mixes the values of a column into the prints of its rows.
     fn print(&mut self, column: &AttributeColumn, rows: usize) {
         let hasher = &self.known.hasher;
-        let key = hasher.hash_one(&column.key);
-        // Which kinds of span say something by it is the same for all its rows.
-        let says: Vec<bool> = SpanKind::ALL.iter().map(|&kind| is_said_by(kind, &column.key)).collect();
         let is_url = matches!(column.key.as_str(), "url.full" | "http.url");
-        let hash_text = |text: &[u8]| {
+        let of_text = |text: &[u8]| {
             // Of a URL, nothing but the host is of interest; what comes behind it is different for each span.
-            let text =
-                if is_url { text.splitn(4, |&byte| byte == b'/').nth(2).unwrap_or(text) } else { text };
-            hasher.hash_one(text)
+            hasher.hash_one((&column.key, if is_url { host(text) } else { text }))
         };
-        let hashes: Vec<u64> = match &column.values {
+        let is_said = SaidBy::of(&column.key);
+        let rows = &column.rows[..column.rows.partition_point(|&row| (row as usize) < rows)];
+        let into = (&self.columns.kind[..], &mut self.peer_prints[..]);
+        match &column.values {
             AttributeValues::String(coded) => {
-                let hashes: Vec<u64> = coded.values.ids().map(|id| hash_text(coded.values.get(id))).collect();
-                coded.ids.iter().map(|&id| hashes[id as usize]).collect()
+                let prints: Vec<u64> = coded.values.ids().map(|id| of_text(coded.values.get(id))).collect();
+                mix(into, rows, is_said, coded.ids.iter().map(|&id| prints[id as usize]));
             }
-            AttributeValues::Plain(texts) => texts.iter().map(hash_text).collect(),
-            AttributeValues::Int(numbers) => numbers.iter().map(|&number| number as u64).collect(),
-            AttributeValues::Double(_) | AttributeValues::Bool(_) => return,
-        };
-        for (&row, &hash) in column.rows.iter().zip(&hashes) {
-            let row = row as usize;
-            if row >= rows {
-                break;
+            AttributeValues::Plain(texts) => mix(into, rows, is_said, texts.iter().map(of_text)),
+            AttributeValues::Int(numbers) => {
+                let key = hasher.hash_one(&column.key);
+                mix(into, rows, is_said, numbers.iter().map(|&number| hasher.hash_one((key, number))));
             }
-            if says[kind_place(self.columns.kind[row])] {
-                let print = hasher.hash_one((self.peer_prints[row], key, hash));
-                // 0 says that there is nothing.
-                self.peer_prints[row] = print | 1;
-            }
+            AttributeValues::Double(_) | AttributeValues::Bool(_) => {}
         }
     }
 
@@ -372,9 +360,46 @@ impl<'a> Interner<'a> {
     }
 }
 
-fn kind_place(kind: i32) -> usize {
-    let kind = SpanKind::from_otlp(kind);
-    SpanKind::ALL.iter().position(|other| *other == kind).unwrap_or_default()
+/// Mixes prints of values into those of their rows, where the kinds of those say something by them.
+fn mix(
+    (kinds, into): (&[i32], &mut [u64]),
+    rows: &[u32],
+    is_said: SaidBy,
+    prints: impl Iterator<Item = u64>,
+) {
+    let kinds = &kinds[..into.len()];
+    for (&row, print) in rows.iter().zip(prints) {
+        let (kind, of_row) = (kinds[row as usize], &mut into[row as usize]);
+        // 0 says that there is nothing.
+        let mixed = (of_row.rotate_left(23) ^ print) | 1;
+        // Without a branch: kinds follow one another in any order, so nothing is to be guessed.
+        *of_row = std::hint::select_unpredictable(is_said.contains(kind), mixed, *of_row);
+    }
+}
+
+/// A bit for each kind of span, by its number in OTLP, and for those that OTLP does not know.
+#[derive(Clone, Copy)]
+struct SaidBy(u64);
+
+impl SaidBy {
+    /// The kinds that say something of their other side by this attribute.
+    fn of(key: &str) -> Self {
+        let bit = |kind| u64::from(is_said_by(SpanKind::from_otlp(kind), key)) << kind;
+        Self((0..u64::BITS as i32).map(bit).sum())
+    }
+
+    fn contains(self, kind: i32) -> bool {
+        self.0 >> (kind as u32).min(u64::BITS - 1) & 1 != 0
+    }
+}
+
+/// The host of a URL; all of what is none.
+fn host(url: &[u8]) -> &[u8] {
+    let mut slashes = memchr::memchr_iter(b'/', url).skip(1);
+    match (slashes.next(), slashes.next()) {
+        (Some(before), behind) => &url[before + 1..behind.unwrap_or(url.len())],
+        (None, _) => url,
+    }
 }
 
 /// The value of a row as text, where it is text or a whole number.

@@ -59,11 +59,22 @@ impl Recent {
         found.unwrap_or_default()
     }
 
-    /// Adds to these traces what is remembered of them.
-    pub(super) fn complete(&self, traces: &mut Traces) {
-        for number in 0..traces.len() {
-            traces.unite(number, self.get(&traces.key(number)));
+    /// Traces of these spans, which are ordered by trace, and of what is remembered of those.
+    pub(super) fn complete(&self, spans: impl ExactSizeIterator<Item = (TraceKey, KnownSpan)>) -> Traces {
+        let mut traces = Traces::with_capacity(spans.len());
+        let end = |traces: &mut Traces| {
+            let others = traces.last().map(|key| self.get(key));
+            traces.end(others.unwrap_or_default());
+        };
+        for (key, span) in spans {
+            if traces.last() != Some(&key) {
+                end(&mut traces);
+                traces.begin(key);
+            }
+            traces.push(span);
         }
+        end(&mut traces);
+        traces
     }
 
     /// Remembers traces which are [complete](Self::complete), in place of what was remembered of them.

@@ -19,36 +19,42 @@ struct Trace {
 }
 
 impl Traces {
+    /// Room for so many spans, and some more that may be [united](Self::end) with them.
     pub(super) fn with_capacity(spans: usize) -> Self {
-        Self { traces: Vec::new(), spans: Vec::with_capacity(spans) }
+        Self { traces: Vec::new(), spans: Vec::with_capacity(spans + spans / 8) }
     }
 
-    /// Adds a span to the last trace, or begins another.
-    pub(super) fn push(&mut self, key: TraceKey, span: KnownSpan) {
-        let from = self.spans.len() as u32;
+    /// Begins another trace.
+    pub(super) fn begin(&mut self, key: TraceKey) {
+        let end = self.spans.len() as u32;
+        self.traces.push(Trace { key, from: end, to: end });
+    }
+
+    /// The last trace.
+    pub(super) fn last(&self) -> Option<&TraceKey> {
+        self.traces.last().map(|trace| &trace.key)
+    }
+
+    /// Adds a span to the last trace.
+    pub(super) fn push(&mut self, span: KnownSpan) {
         self.spans.push(span);
-        match self.traces.last_mut() {
-            Some(trace) if trace.key == key => trace.to = from + 1,
-            _ => self.traces.push(Trace { key, from, to: from + 1 }),
-        }
     }
 
-    /// Unites a trace with other spans of it, of which each is there once. Afterwards it is ordered by start and span id, and each span is
-    /// there once: of two that are the same, the other one stays.
-    pub(super) fn unite(&mut self, number: usize, others: &[KnownSpan]) {
-        let own = self.get(number);
+    /// Ends the last trace: unites it with other spans of it, of which each is there once. Afterwards it is ordered by start and span id, and
+    /// each span is there once: of two that are the same, the other one stays.
+    pub(super) fn end(&mut self, others: &[KnownSpan]) {
+        let Some(last) = self.traces.last_mut() else { return };
+        let own = &self.spans[last.from as usize..];
         let key = |span: &KnownSpan| (span.start_unix_ns, span.span_id);
-        if others.is_empty() && own.is_sorted_by(|a, b| key(a) < key(b)) {
-            return;
+        if !others.is_empty() || !own.is_sorted_by(|a, b| key(a) < key(b)) {
+            let mut united = [others, own].concat();
+            // Stable, so the others stand first.
+            united.sort_by_key(key);
+            united.dedup_by_key(|span| key(span));
+            self.spans.truncate(last.from as usize);
+            self.spans.append(&mut united);
         }
-        let mut united = [others, own].concat();
-        // Stable, so the others stand first.
-        united.sort_by_key(key);
-        united.dedup_by_key(|span| key(span));
-        let trace = &mut self.traces[number];
-        trace.from = self.spans.len() as u32;
-        self.spans.append(&mut united);
-        trace.to = self.spans.len() as u32;
+        last.to = self.spans.len() as u32;
     }
 
     pub(super) fn len(&self) -> usize {
