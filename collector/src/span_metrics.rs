@@ -83,7 +83,7 @@ impl SpanMetrics {
     }
 
     /// Counts figures by the minute that answer a [`query`](Self::query).
-    fn count(&self, figures: &Figures, query: &FiguresQuery) {
+    fn count(&self, figures: &Figures) {
         let mut calls = BTreeMap::<(u64, CallLabels), Calls>::new();
         for ((key, time_s), edge) in &figures.edges {
             let minute = calls.entry((*time_s, CallLabels::of(key))).or_default();
@@ -96,9 +96,16 @@ impl SpanMetrics {
             spans.entry((*time_s, SpanLabels::of(key))).or_default().add(&red.duration_ns);
         }
         let state = &mut *self.0.lock();
-        let forget_before_s = query.range.start_unix_ns / 1_000_000_000;
-        state.calls.count(calls, forget_before_s);
-        state.spans.count(spans, forget_before_s);
+        state.calls.count(calls);
+        state.spans.count(spans);
+    }
+
+    /// Forgets minutes before those of a [`query`](Self::query): they are not looked at again.
+    fn forget(&self, query: &FiguresQuery) {
+        let before_s = query.range.start_unix_ns / 1_000_000_000;
+        let state = &mut *self.0.lock();
+        state.calls.forget(before_s);
+        state.spans.forget(before_s);
     }
 
     /// All series in Prometheus's text format, version 0.0.4.
@@ -122,16 +129,17 @@ impl SpanMetrics {
                 () = tokio::time::sleep(until_next_minute(since_epoch)) => {}
             }
             let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+            let Some(query) = self.query(now_s) else { continue };
+            self.forget(&query);
             if quiet.has_lasted(store.spans_so_far()) {
                 continue;
             }
-            let Some(query) = self.query(now_s) else { continue };
             let answer = tokio::select! {
                 () = stop.cancelled() => return,
                 answer = store.figures(query.clone()) => answer,
             };
             match answer {
-                Ok(figures) => self.count(&figures, &query),
+                Ok(figures) => self.count(&figures),
                 // The next minute looks at this one again.
                 Err(error) => {
                     tracing::warn!(%error, "span metrics could not be counted");

@@ -12,8 +12,8 @@ use super::fs::File;
 
 /// Of writes and of memory, in bytes: what every disk and file system is content with.
 pub(super) const BLOCK_BYTES: usize = 4096;
-/// What there is room for at first.
-const MIN_ROOM_BYTES: usize = 2 /* MiB */ * 1024 * 1024;
+/// What there is room for at first: little, for a log that nothing is written to should cost nothing.
+const MIN_ROOM_BYTES: usize = 64 /* KiB */ * 1024;
 /// Room beyond this is given back when a group is written.
 const MAX_KEPT_ROOM_BYTES: usize = 8 /* MiB */ * 1024 * 1024;
 
