@@ -114,7 +114,7 @@ section! {
         /// Share of one core that merging takes at most, in percent. Less leaves more to queries; too little, and small
         /// parts gather while much arrives, until less does.
         max_cpu_percent: u64 = 50, within 1..=100;
-        /// No part of more spans is made. Larger parts are fewer, and expire later.
+        /// No part of more spans is made, nor of more than an eighth of `retention.max_bytes`. Larger parts are fewer, and expire later.
         max_part_spans: u64 = 20_000_000, within 100_000..=1_000_000_000;
         /// No part is made of parts whose newest spans are further apart: spans are kept at most this much longer than
         /// `retention.max_age`.
@@ -129,7 +129,8 @@ section! {
         max_age: Duration = Duration::from_secs(7 * 86_400), within Duration::ZERO..=Duration::from_secs(3_153_600_000);
         /// Time that figures (rates, errors, durations, edges) of spans that were removed are kept. `0s` keeps them for ever.
         figures_max_age: Duration = Duration::from_secs(90 * 86_400), within Duration::ZERO..=Duration::from_secs(3_153_600_000);
-        /// Bytes that all parts together may take. `0 B` is no limit. Logs take up to some hundred MiB more.
+        /// Bytes that all parts together may take; no part is made that takes more than an eighth of it. `0 B` is no limit. Logs take up to
+        /// some hundred MiB more.
         max_bytes: ByteSize = ByteSize(0);
         /// Bytes that the file system shall have free. The newest part is kept even then. `0 B` removes nothing: on a full disk,
         /// exports are refused until there is space.
