@@ -38,13 +38,14 @@ fn delete_from(
     part: &SharedPart,
     what: &Deletion,
 ) -> Result<u64, QueryError> {
-    let rows = match what {
-        Deletion::Trace(id) => part.rows_of_trace(*id)?,
-        Deletion::Service(name) => rows_of_service(part, name)?,
+    let (rows, is_named) = match what {
+        Deletion::Trace(id) => (part.rows_of_trace(*id)?, false),
+        // Where a part has none of its spans, those that it has may still have been called by them.
+        Deletion::Service(name) => (rows_of_service(part, name)?, part.figures_name(name)?),
     };
     if rows == part.rows() {
         remove(shared, alone, part, None)?;
-    } else if rows > 0 {
+    } else if rows > 0 || is_named {
         rewrite(shared, alone, part, what)?;
     }
     Ok(rows as u64)

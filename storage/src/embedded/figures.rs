@@ -150,9 +150,13 @@ impl Derivation {
         }
     }
 
-    /// Lets files that are to be written have no texts but those of their own keys.
-    fn forget_texts(&self) {
-        self.0.lock().known_keys.1 = KnownKeys::default();
+    /// Forgets the spans of a service, and its name.
+    fn forget_service(&self, name: &str) {
+        let state = &mut *self.0.lock();
+        let roles = state.known.roles();
+        state.recent.retain(|span| &*roles.get(span.role).place.service != name);
+        state.known_keys.1 = KnownKeys::default();
+        state.live = None;
     }
 
     /// Shows a sealed segment's part, and remembers the traces of which it has spans, in one step.

@@ -197,6 +197,11 @@ impl Part {
         self.noticed(read).map(Some)
     }
 
+    /// Whether the keys of its figures name this text.
+    pub(super) fn figures_name(&self, text: &str) -> Result<bool, QueryError> {
+        self.figures.as_ref().map_or(Ok(false), |file| self.noticed(file.names(text)))
+    }
+
     /// Which lanes had instances, by its spans of about that time.
     pub(super) fn presence(
         &self,

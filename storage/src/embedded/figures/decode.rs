@@ -20,6 +20,11 @@ pub(super) fn decode_presence(mut keys: &[u8]) -> Result<Presence, Cut> {
     Ok(totals.presence)
 }
 
+/// Whether keys name this text.
+pub(super) fn is_named(mut keys: &[u8], text: &str) -> Result<bool, Cut> {
+    Ok(take_texts(&mut keys)?.iter().any(|named| &**named == text))
+}
+
 /// The figures of keys and rows.
 pub(super) fn decode(mut keys: &[u8], mut rows: &[u8]) -> Result<Totals, Cut> {
     let mut totals = Totals::default();
@@ -29,12 +34,7 @@ pub(super) fn decode(mut keys: &[u8], mut rows: &[u8]) -> Result<Totals, Cut> {
 }
 
 fn decode_keys(bytes: &mut &[u8], totals: &mut Totals) -> Result<(), Cut> {
-    let texts: Vec<Arc<str>> = take_list(bytes, |bytes| {
-        let len = take_count(bytes)?;
-        let (text, rest) = bytes.split_at_checked(len).ok_or(Cut)?;
-        *bytes = rest;
-        Ok(std::str::from_utf8(text).map_err(|_| Cut)?.into())
-    })?;
+    let texts = take_texts(bytes)?;
     let (mut red_keys, mut edge_keys) = (Keys::default(), Keys::default());
     take_list(bytes, |bytes| take_red_key(bytes, &texts))?.into_iter().for_each(|key| red_keys.push(key));
     take_list(bytes, |bytes| take_edge_key(bytes, &texts))?.into_iter().for_each(|key| edge_keys.push(key));
@@ -92,6 +92,15 @@ fn take_list<T>(
         list.push(take(bytes)?);
     }
     Ok(list)
+}
+
+fn take_texts(bytes: &mut &[u8]) -> Result<Vec<Arc<str>>, Cut> {
+    take_list(bytes, |bytes| {
+        let len = take_count(bytes)?;
+        let (text, rest) = bytes.split_at_checked(len).ok_or(Cut)?;
+        *bytes = rest;
+        Ok(std::str::from_utf8(text).map_err(|_| Cut)?.into())
+    })
 }
 
 fn take_byte(bytes: &mut &[u8]) -> Result<u8, Cut> {

@@ -269,6 +269,11 @@ impl FiguresFile {
         })
     }
 
+    /// Whether this text is part of a key, or was of one that was sealed shortly before.
+    pub(in super::super) fn names(&self, text: &str) -> Result<bool, QueryError> {
+        decode::is_named(&self.section(0)?, text).map_err(corrupt)
+    }
+
     /// Its figures at a resolution.
     pub(in super::super) fn read(&self, resolution: Resolution) -> Result<Totals, QueryError> {
         let finer = Resolution::ALL.iter().rev().skip_while(|finer| **finer > resolution);

@@ -62,7 +62,7 @@ pub(in super::super) fn keep(shared: &Shared, part: &SharedPart) -> Result<Optio
 
 /// Leaves a service out of all figures of expired parts.
 pub(in super::super) fn forget_service(shared: &Shared, name: &str) -> Result<(), QueryError> {
-    shared.derivation.forget_texts();
+    shared.derivation.forget_service(name);
     for old in &shared.view().history {
         let mut totals = old.file.read(Resolution::FINEST)?;
         let changed = totals.remove_service(name);

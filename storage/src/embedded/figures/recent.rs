@@ -111,6 +111,15 @@ impl Recent {
         }
     }
 
+    /// Forgets all other spans.
+    pub(super) fn retain(&mut self, is_kept: impl Fn(&KnownSpan) -> bool) {
+        for insertion in &mut self.insertions {
+            self.bytes -= insertion.bytes();
+            insertion.traces.retain(&is_kept);
+            self.bytes += insertion.bytes();
+        }
+    }
+
     /// Gives memory back that was kept for growing.
     pub(super) fn shrink(&mut self) {
         self.insertions.iter_mut().for_each(|insertion| insertion.traces.shrink());

@@ -153,6 +153,29 @@ async fn a_deleted_service_is_in_no_figures() {
     }
 }
 
+/// The half of a call that arrives later is sealed with a part that has no span of the other service.
+#[tokio::test]
+async fn a_deleted_service_is_not_named_by_calls_that_other_parts_have_seen() {
+    let dir = TempDir::new().unwrap();
+    let store = open(dir.path());
+    let call = span("call").id(1).service("cart").kind(SpanKind::Client);
+    let served = span("serve").id(2).service("payment").kind(SpanKind::Server).child_of(&call);
+    append(&store, &[served.build()]).await;
+    seal(&store).await;
+    append(&store, &[call.clone().build()]).await;
+    seal(&store).await;
+    let edges = || async { store.figures(fleet::queries().remove(0)).await.unwrap().edges };
+    assert_eq!(edges().await.len(), 1);
+    store.delete(crate::Deletion::Service("payment".to_owned())).await.unwrap();
+    assert!(edges().await.is_empty());
+    // Nor is it found by what is sealed next, nor taken back once more.
+    append(&store, &[span("next").id(3).service("cart").child_of(&call).build()]).await;
+    seal(&store).await;
+    assert!(edges().await.is_empty());
+    let parts = store.shared.view().parts.clone();
+    assert!(parts.len() == 2 && parts.iter().all(|part| !part.figures_name("payment").unwrap()));
+}
+
 proptest! {
     #[test]
     fn an_answer_is_the_same_however_often_its_summands_are_added_up(world in world(), cuts in vec(any::<Index>(), 0..6)) {

@@ -70,6 +70,17 @@ impl Traces {
         &self.spans[from as usize..to as usize]
     }
 
+    /// Leaves all other spans out. Traces keep their numbers, also where nothing is left of them.
+    pub(super) fn retain(&mut self, is_kept: impl Fn(&KnownSpan) -> bool) {
+        let spans = std::mem::take(&mut self.spans);
+        for trace in &mut self.traces {
+            let of_trace = &spans[trace.from as usize..trace.to as usize];
+            trace.from = self.spans.len() as u32;
+            self.spans.extend(of_trace.iter().copied().filter(&is_kept));
+            trace.to = self.spans.len() as u32;
+        }
+    }
+
     /// Gives memory back that was kept for growing.
     pub(super) fn shrink(&mut self) {
         self.traces.shrink_to_fit();
