@@ -18,6 +18,9 @@ use super::totals::Map;
 /// The name of a caller that is not known.
 const UNKNOWN: &str = "unknown";
 
+/// When more hops or spans are told apart, what was known of them is forgotten, and found once more.
+const MAX_SHAPES: usize = 1 << 17;
+
 /// For so many minutes keys keep their numbers. Then whoever was not admitted is asked for again, and what is no longer seen is forgotten.
 const RENEWED_MINUTES: u32 = 10;
 
@@ -31,6 +34,8 @@ pub(super) struct Numbering {
     red: Map<RedShape, u32>,
     // At each level, by a hash of the shape: shapes themselves would take three times the memory, most of which is waited for.
     hops: Map<u64, [u32; 2]>,
+    // Between instances alone, by a hash of the shape without operations: where any operation calls any, there are far fewer of these.
+    instance_hops: Map<u64, u32>,
     // The seed is random, so no sender can aim for collisions.
     hop_hasher: RandomState,
     admission: Option<Admission>,
@@ -66,6 +71,12 @@ impl HopShape {
             protocol_and_lane: protocol << 32 | lane,
             others: source_lane << 32 | outcome << 8 | hop.provenance as u64,
         }
+    }
+
+    /// All that keys of hops between instances are made of.
+    fn of_instances(self) -> Self {
+        let without_operation = |end| end & !u64::from(u32::MAX);
+        Self { source: without_operation(self.source), target: without_operation(self.target), ..self }
     }
 }
 
@@ -149,19 +160,28 @@ impl Numbering {
             key.operation = OTHER.into();
         }
         let number = Arc::make_mut(&mut self.red_keys).number(&key);
-        self.red.insert(shape, number);
+        make_room(&mut self.red).insert(shape, number);
         number
     }
 
     /// The numbers of a hop's key at each level.
     pub(super) fn hop(&mut self, roles: &Roles, hop: &Hop) -> [u32; 2] {
-        let shape = self.hop_hasher.hash_one(HopShape::of(roles, hop));
-        if let Some(&numbers) = self.hops.get(&shape) {
+        let shape = HopShape::of(roles, hop);
+        let hash = self.hop_hasher.hash_one(shape);
+        if let Some(&numbers) = self.hops.get(&hash) {
             return numbers;
         }
-        let numbers =
-            [EdgeLevel::Instance, EdgeLevel::Operation].map(|level| self.new_edge(roles, hop, level));
-        self.hops.insert(shape, numbers);
+        let of_instances = self.hop_hasher.hash_one(shape.of_instances());
+        let instance = match self.instance_hops.get(&of_instances) {
+            Some(&number) => number,
+            None => {
+                let number = self.new_edge(roles, hop, EdgeLevel::Instance);
+                make_room(&mut self.instance_hops).insert(of_instances, number);
+                number
+            }
+        };
+        let numbers = [instance, self.new_edge(roles, hop, EdgeLevel::Operation)];
+        make_room(&mut self.hops).insert(hash, numbers);
         numbers
     }
 
@@ -176,6 +196,14 @@ impl Numbering {
         }
         Arc::make_mut(&mut self.edge_keys).number(&key)
     }
+}
+
+/// For one more.
+fn make_room<K, V>(known: &mut Map<K, V>) -> &mut Map<K, V> {
+    if known.len() >= MAX_SHAPES {
+        known.clear();
+    }
+    known
 }
 
 fn edge_key(roles: &Roles, hop: &Hop, level: EdgeLevel) -> EdgeKey {
