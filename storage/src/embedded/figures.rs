@@ -30,6 +30,7 @@ mod extract;
 mod file;
 mod history;
 mod presence;
+mod prints;
 mod recent;
 #[cfg(test)]
 mod tests;

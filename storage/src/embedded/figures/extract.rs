@@ -8,14 +8,14 @@ use foldhash::fast::{FixedState, RandomState};
 use hashbrown::HashMap;
 use laneway_proto::Lane;
 
+use super::prints::peer_prints;
 use super::traces::TraceKey;
 use crate::embedded::columns::{AttributeColumn, AttributeValues, Columns, resource};
 use crate::embedded::part::{Field, Projection};
 use crate::model::from_otlp::LANE_ATTRIBUTES;
 use crate::model::{SpanKind, StatusCode};
 use crate::topology::{
-    KnownSpan, PEER_ATTRIBUTES, Peer, Place, Role, RoleId, Roles, TraceState, calling_span, is_said_by,
-    was_called_by,
+    KnownSpan, PEER_ATTRIBUTES, Peer, Place, Role, RoleId, Roles, TraceState, calling_span, was_called_by,
 };
 
 type Map<K, V> = HashMap<K, V, FixedState>;
@@ -156,6 +156,7 @@ struct Numbers {
 impl<'a> Interner<'a> {
     /// Of the first `rows` rows.
     fn new(columns: &'a Columns, rows: usize, known: &'a mut KnownRoles) -> Self {
+        let peer_prints = peer_prints(columns, rows, &known.hasher);
         let mut interner = Self {
             columns,
             known,
@@ -169,7 +170,7 @@ impl<'a> Interner<'a> {
                 .ids()
                 .find(|&id| columns.trace_state.values.get(id).is_empty()),
             names_lane: vec![false; rows],
-            peer_prints: vec![0; rows],
+            peer_prints,
             peers: Map::default(),
             roles: Map::default(),
             last: vec![(0, NO_ROLE); LAST],
@@ -177,11 +178,6 @@ impl<'a> Interner<'a> {
         for column in &columns.attributes {
             if LANE_ATTRIBUTES.contains(&column.key.as_str()) {
                 interner.look_for_lanes(column, rows);
-            }
-        }
-        for column in &columns.attributes {
-            if PEER_ATTRIBUTES.contains(&column.key.as_str()) {
-                interner.print(column, rows);
             }
         }
         interner
@@ -206,31 +202,6 @@ impl<'a> Interner<'a> {
                 }
             }
             AttributeValues::Int(_) | AttributeValues::Double(_) | AttributeValues::Bool(_) => {}
-        }
-    }
-
-    /// Mixes the values of a column into the prints of its rows.
-    fn print(&mut self, column: &AttributeColumn, rows: usize) {
-        let hasher = &self.known.hasher;
-        let is_url = matches!(column.key.as_str(), "url.full" | "http.url");
-        let of_text = |text: &[u8]| {
-            // Of a URL, nothing but the host is of interest; what comes behind it is different for each span.
-            hasher.hash_one((&column.key, if is_url { host(text) } else { text }))
-        };
-        let is_said = SaidBy::of(&column.key);
-        let rows = &column.rows[..column.rows.partition_point(|&row| (row as usize) < rows)];
-        let into = (&self.columns.kind[..], &mut self.peer_prints[..]);
-        match &column.values {
-            AttributeValues::String(coded) => {
-                let prints: Vec<u64> = coded.values.ids().map(|id| of_text(coded.values.get(id))).collect();
-                mix(into, rows, is_said, coded.ids.iter().map(|&id| prints[id as usize]));
-            }
-            AttributeValues::Plain(texts) => mix(into, rows, is_said, texts.iter().map(of_text)),
-            AttributeValues::Int(numbers) => {
-                let key = hasher.hash_one(&column.key);
-                mix(into, rows, is_said, numbers.iter().map(|&number| hasher.hash_one((key, number))));
-            }
-            AttributeValues::Double(_) | AttributeValues::Bool(_) => {}
         }
     }
 
@@ -357,48 +328,6 @@ impl<'a> Interner<'a> {
                 .map(Arc::new)
             })
             .clone()
-    }
-}
-
-/// Mixes prints of values into those of their rows, where the kinds of those say something by them.
-fn mix(
-    (kinds, into): (&[i32], &mut [u64]),
-    rows: &[u32],
-    is_said: SaidBy,
-    prints: impl Iterator<Item = u64>,
-) {
-    let kinds = &kinds[..into.len()];
-    for (&row, print) in rows.iter().zip(prints) {
-        let (kind, of_row) = (kinds[row as usize], &mut into[row as usize]);
-        // 0 says that there is nothing.
-        let mixed = (of_row.rotate_left(23) ^ print) | 1;
-        // Without a branch: kinds follow one another in any order, so nothing is to be guessed.
-        *of_row = std::hint::select_unpredictable(is_said.contains(kind), mixed, *of_row);
-    }
-}
-
-/// A bit for each kind of span, by its number in OTLP, and for those that OTLP does not know.
-#[derive(Clone, Copy)]
-struct SaidBy(u64);
-
-impl SaidBy {
-    /// The kinds that say something of their other side by this attribute.
-    fn of(key: &str) -> Self {
-        let bit = |kind| u64::from(is_said_by(SpanKind::from_otlp(kind), key)) << kind;
-        Self((0..u64::BITS as i32).map(bit).sum())
-    }
-
-    fn contains(self, kind: i32) -> bool {
-        self.0 >> (kind as u32).min(u64::BITS - 1) & 1 != 0
-    }
-}
-
-/// The host of a URL; all of what is none.
-fn host(url: &[u8]) -> &[u8] {
-    let mut slashes = memchr::memchr_iter(b'/', url).skip(1);
-    match (slashes.next(), slashes.next()) {
-        (Some(before), behind) => &url[before + 1..behind.unwrap_or(url.len())],
-        (None, _) => url,
     }
 }
 
