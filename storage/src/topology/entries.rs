@@ -23,31 +23,28 @@ pub(super) struct Entries {
     red: Vec<Entry>,
     // At each level.
     hop_keys: Vec<[u32; 2]>,
-    hops: Vec<HopEntry>,
+    hops: Vec<Entry>,
     traces: Vec<TraceId>,
     presence: Presence,
     by_key: ByKey,
     durations: Durations,
 }
 
-/// What a span or hop adds to the figures of its key. As little as can be: adding up mostly waits for these.
+/// What a span or hop adds to the figures of its key. As little as can be, half a cache line: adding up mostly waits for these.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    times: i64,
     start_unix_ns: u64,
     duration_ns: u64,
     // Its place among the traces of the ledger.
     trace: u32,
+    times: i32,
     duration: Bucket,
-    is_error: bool,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct HopEntry {
-    entry: Entry,
-    stands_out: bool,
+    // Of hops.
     client_duration: Option<Bucket>,
     queueing: Option<Bucket>,
+    is_error: bool,
+    // Whether its trace is named as an example whatever its duration.
+    stands_out: bool,
 }
 
 /// The width of a bucket of time.
@@ -65,7 +62,7 @@ impl Entries {
     }
 
     /// Adds planned spans and hops of the trace that was begun last, whose spans are `spans`; takes them back where `sign` is -1.
-    pub(super) fn add(&mut self, roles: &Roles, spans: &[KnownSpan], plan: &Plan, sign: i64) {
+    pub(super) fn add(&mut self, roles: &Roles, spans: &[KnownSpan], plan: &Plan, sign: i32) {
         let trace = self.traces.len() as u32 - 1;
         let first = self.red.len();
         self.red_keys.extend(plan.spans.iter().map(|planned| planned.red));
@@ -73,23 +70,27 @@ impl Entries {
             let span = &spans[planned.place as usize];
             let weight = if planned.is_sampled { roles.get(span.role).weight(span.span_id) } else { 1 };
             Entry {
-                times: sign * weight,
                 start_unix_ns: span.start_unix_ns,
                 duration_ns: span.duration_ns,
                 trace,
+                times: sign * weight,
                 duration: Bucket::of(span.duration_ns),
+                client_duration: None,
+                queueing: None,
                 is_error: planned.is_error,
+                stands_out: planned.is_error,
             }
         }));
         let red = &self.red[first..];
         self.hop_keys.extend(plan.hops.iter().map(|hop| hop.keys));
         self.hops.extend(plan.hops.iter().map(|hop| {
             let taken = &spans[plan.spans[hop.span as usize].place as usize];
-            HopEntry {
-                entry: Entry { is_error: hop.is_error, ..red[hop.span as usize] },
-                stands_out: hop.stands_out,
+            Entry {
                 client_duration: hop.calling.waited_ns(spans).map(Bucket::of),
                 queueing: hop.calling.queueing_ns(spans, taken).map(Bucket::of),
+                is_error: hop.is_error,
+                stands_out: hop.stands_out,
+                ..red[hop.span as usize]
             }
         }));
         for planned in plan.spans.iter().filter(|planned| planned.is_seen_serving) {
@@ -133,7 +134,7 @@ impl Entries {
         // Both levels number their keys together: a hop counts twice.
         by_key.order(self.hop_keys.as_flattened(), edge_keys.len());
         by_key.each(
-            |number| hops[number / 2].entry.bucket(),
+            |number| hops[number / 2].bucket(),
             |at, numbers| {
                 let entries = numbers.iter().map(|&number| &hops[number as usize / 2]);
                 let sum = sum_of_hops(durations, traces, entries);
@@ -159,9 +160,10 @@ fn sum_of_spans<'d, 'e>(
 ) -> RedSum<'d> {
     let (mut spans, mut exemplars) = (0, Exemplars::default());
     for entry in entries {
-        spans += entry.times;
-        durations.own.record(entry.duration, entry.times);
-        entry.name_trace(traces, true, entry.is_error, &mut exemplars);
+        let times = i64::from(entry.times);
+        spans += times;
+        durations.own.record(entry.duration, times);
+        entry.name_trace(traces, true, &mut exemplars);
     }
     durations.red_sum(spans, exemplars)
 }
@@ -169,21 +171,21 @@ fn sum_of_spans<'d, 'e>(
 fn sum_of_hops<'d, 'e>(
     durations: &'d mut Durations,
     traces: &[TraceId],
-    entries: impl Iterator<Item = &'e HopEntry>,
+    entries: impl Iterator<Item = &'e Entry>,
 ) -> EdgeSum<'d> {
     let (mut hops, mut errors, mut exemplars) = (0, 0, Exemplars::default());
     for hop in entries {
-        let times = hop.entry.times;
+        let times = i64::from(hop.times);
         hops += times;
-        errors += times * i64::from(hop.entry.is_error);
-        durations.own.record(hop.entry.duration, times);
+        errors += times * i64::from(hop.is_error);
+        durations.own.record(hop.duration, times);
         if let Some(duration) = hop.client_duration {
             durations.client.record(duration, times);
         }
         if let Some(queueing) = hop.queueing {
             durations.queueing.record(queueing, times);
         }
-        hop.entry.name_trace(traces, hop.stands_out, hop.stands_out, &mut exemplars);
+        hop.name_trace(traces, hop.stands_out, &mut exemplars);
     }
     durations.edge_sum(hops, errors, exemplars)
 }
@@ -194,16 +196,16 @@ impl Entry {
         (self.start_unix_ns / BUCKET_NS) as u32
     }
 
-    /// Names its trace as an example, as a slow one and as the newest only where those are wanted: ids take more space than all other
-    /// figures.
-    fn name_trace(&self, traces: &[TraceId], if_slow: bool, if_newest: bool, exemplars: &mut Exemplars) {
+    /// Names its trace as an example: as a slow one only where that is wanted, as the newest where it stands out. Ids take more space than all
+    /// other figures.
+    fn name_trace(&self, traces: &[TraceId], if_slow: bool, exemplars: &mut Exemplars) {
         let is_slower = if_slow && exemplars.slowest.is_none_or(|slowest| slowest.at_ns <= self.duration_ns);
-        if self.times <= 0 || !(is_slower || if_newest) {
+        if self.times <= 0 || !(is_slower || self.stands_out) {
             return;
         }
         let trace_id = traces[self.trace as usize];
         let at = |at_ns| Some(TraceAt { at_ns, trace_id });
-        let newest = at(self.start_unix_ns).filter(|_| if_newest);
+        let newest = at(self.start_unix_ns).filter(|_| self.stands_out);
         let slowest = at(self.duration_ns).filter(|_| if_slow);
         exemplars.merge(&Exemplars { slowest, newest });
     }

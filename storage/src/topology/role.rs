@@ -84,7 +84,7 @@ impl Place {
 impl Role {
     /// How many spans this sampled one stands for: the inverse of its probability, rounded up or down by a hash of the span id, so that
     /// sums are right on average and a span always counts the same.
-    pub(crate) fn weight(&self, span_id: u64) -> i64 {
+    pub(crate) fn weight(&self, span_id: u64) -> i32 {
         if self.threshold == 0 {
             return 1;
         }
@@ -94,7 +94,7 @@ impl Role {
         let exact = (all / (all - self.threshold as f64)).clamp(1.0, MAX);
         // Fibonacci hashing; Knuth, The Art of Computer Programming, vol. 3, 6.4.
         let dice = (span_id.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 11) as f64 / (1u64 << 53) as f64;
-        exact as i64 + i64::from(dice < exact.fract())
+        exact as i32 + i32::from(dice < exact.fract())
     }
 }
 

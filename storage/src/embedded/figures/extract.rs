@@ -86,19 +86,26 @@ impl Extracted {
     /// The first `rows` rows.
     pub(super) fn of(columns: &Columns, rows: usize, known: &mut KnownRoles) -> Self {
         let mut interner = Interner::new(columns, rows, known);
+        // All of one length, which needs no check row by row then.
+        let (trace_id, span_id) = (&columns.trace_id[..rows], &columns.span_id[..rows]);
+        let (parent, start) = (&columns.parent_span_id[..rows], &columns.start_unix_ns[..rows]);
+        let (resource, name) = (&columns.resource.ids[..rows], &columns.name.ids[..rows]);
+        let (kind, status) = (&columns.kind[..rows], &columns.status[..rows]);
+        let mut spans = Vec::with_capacity(rows);
         // Row by row, as the columns lie in memory. They are asked for in another order, in which each field would be a place of its own
         // in memory to wait for.
-        let spans = (0..rows).map(|row| {
+        for row in 0..rows {
+            let numbers = [resource[row], name[row], kind[row] as u32, status[row] as u32];
             let span = KnownSpan {
-                span_id: u64::from_be_bytes(columns.span_id[row]),
-                parent_span_id: u64::from_be_bytes(columns.parent_span_id[row]),
-                start_unix_ns: columns.start_unix_ns[row],
+                span_id: u64::from_be_bytes(span_id[row]),
+                parent_span_id: u64::from_be_bytes(parent[row]),
+                start_unix_ns: start[row],
                 duration_ns: columns.clamped_duration_ns(row),
-                role: interner.role(row),
+                role: interner.role(row, numbers),
             };
-            (columns.trace_id[row], span)
-        });
-        Self { spans: spans.collect() }
+            spans.push((trace_id[row], span));
+        }
+        Self { spans }
     }
 
     /// By row: its trace, and its span.
@@ -135,7 +142,7 @@ struct Interner<'a> {
     // By a hash of the numbers of their values: those would take thrice the memory, most of which is waited for.
     roles: Map<u64, RoleId>,
     // By some bits of the numbers of resource and name, whose last row mostly had the same role: what that was found by, and it.
-    last: Vec<(u64, RoleId)>,
+    last: Box<[(u64, RoleId); LAST]>,
 }
 
 const LAST: usize = 1 << 12;
@@ -173,7 +180,7 @@ impl<'a> Interner<'a> {
             peer_prints,
             peers: Map::default(),
             roles: Map::default(),
-            last: vec![(0, NO_ROLE); LAST],
+            last: Box::new([(0, NO_ROLE); LAST]),
         };
         for column in &columns.attributes {
             if LANE_ATTRIBUTES.contains(&column.key.as_str()) {
@@ -205,32 +212,36 @@ impl<'a> Interner<'a> {
         }
     }
 
-    fn role(&mut self, row: usize) -> RoleId {
-        let columns = self.columns;
+    /// The role of a row with these numbers of its resource, name, kind and status.
+    #[inline]
+    fn role(&mut self, row: usize, [resource, name, kind, status]: [u32; 4]) -> RoleId {
         let (state, is_called) = self.trace_state(row);
         let pack = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
-        let lane = if self.names_lane[row] { columns.lane.ids[row] } else { NONE };
+        let lane = if self.names_lane[row] { self.columns.lane.ids[row] } else { NONE };
         let numbers = self.known.hasher.hash_one(Numbers {
-            resource_and_name: pack(columns.resource.ids[row], columns.name.ids[row]),
-            kind_and_status: pack(columns.kind[row] as u32, columns.status[row] as u32),
+            resource_and_name: pack(resource, name),
+            kind_and_status: pack(kind, status),
             lane_and_trace_state: pack(lane, state << 1 | u32::from(is_called)),
             peer: self.peer_prints[row],
         });
         // Odd, and far from a power of two: resources have names in common.
-        let place = (columns.resource.ids[row].wrapping_mul(0x9e37) ^ columns.name.ids[row]) as usize % LAST;
+        let place = (resource.wrapping_mul(0x9e37) ^ name) as usize % LAST;
         let (last, role) = self.last[place];
         if last == numbers && role != NO_ROLE {
             return role;
         }
-        let role = match self.roles.get(&numbers) {
-            Some(&role) => role,
-            None => {
-                let role = self.known_role(row, state, is_called);
-                self.roles.insert(numbers, role);
-                role
-            }
-        };
+        let role = self.other_role(row, numbers, state, is_called);
         self.last[place] = (numbers, role);
+        role
+    }
+
+    /// The role of a row that is not that of the last one with its resource and name.
+    fn other_role(&mut self, row: usize, numbers: u64, state: u32, is_called: bool) -> RoleId {
+        if let Some(&role) = self.roles.get(&numbers) {
+            return role;
+        }
+        let role = self.known_role(row, state, is_called);
+        self.roles.insert(numbers, role);
         role
     }
 
@@ -276,11 +287,16 @@ impl<'a> Interner<'a> {
     }
 
     /// The number of what a row's tracestate says, and whether it tells its caller. Most say nothing.
+    #[inline]
     fn trace_state(&mut self, row: usize) -> (u32, bool) {
-        let columns = self.columns;
-        if columns.trace_state.ids.get(row).copied() == self.no_trace_state {
+        if self.columns.trace_state.ids.get(row).copied() == self.no_trace_state {
             return (0, false);
         }
+        self.some_trace_state(row)
+    }
+
+    fn some_trace_state(&mut self, row: usize) -> (u32, bool) {
+        let columns = self.columns;
         let text = columns.trace_state.get(row);
         if text.is_empty() {
             return (0, false);
