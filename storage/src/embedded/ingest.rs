@@ -7,7 +7,7 @@ use laneway_proto::otlp::reader::TracesRequest;
 use tokio::sync::oneshot;
 
 use super::segment::Segment;
-use super::shared::{Counters, Job, Shared};
+use super::shared::{Counters, Job, Sealing, Shared};
 use super::view::LiveSegment;
 use super::wal::{WalError, WalFile};
 use crate::store::{Accepted, AppendError, IngestRequest};
@@ -27,6 +27,8 @@ pub(super) struct Ingest {
     log: WalFile,
     // When the open segment got its first span.
     since: Option<Instant>,
+    // Why the open segment, which is full, cannot make place for another.
+    stuck: Option<String>,
 }
 
 /// A request that is in the segment but not yet durable.
@@ -45,7 +47,7 @@ impl Ingest {
         let open = Arc::new(LiveSegment::new_open(number.get(), shared.spare_segment()));
         shared.change_view(|view| view.add_live(Arc::clone(&open)));
         drop(number);
-        Ok(Self { shared, thread, open, log, since: None })
+        Ok(Self { shared, thread, open, log, since: None, stuck: None })
     }
 
     /// Works until the store is closed.
@@ -59,6 +61,8 @@ impl Ingest {
             };
             if jobs.is_empty() {
                 self.sync_if_due();
+            } else if let Some(reason) = &self.stuck {
+                refuse(jobs, reason);
             } else {
                 self.commit(jobs);
             }
@@ -175,21 +179,31 @@ impl Ingest {
     }
 
     fn is_due(&self) -> bool {
-        let options = &self.shared.options;
         let Some(since) = self.since else { return false };
+        self.is_full()
+            || since.elapsed() >= self.shared.options.segment_max_age
+            || self.shared.maintenance.must_seal(self.open.number)
+    }
+
+    fn is_full(&self) -> bool {
+        let options = &self.shared.options;
         let spans = self.open.spans.read();
         spans.columns().len() >= options.segment_max_spans
             || spans.memory_bytes() >= options.segment_max_bytes
-            || since.elapsed() >= options.segment_max_age
-            || self.shared.maintenance.must_seal(self.open.number)
     }
 
     /// Begins a new segment; the one so far waits to be sealed. `false` when the store closes.
     fn rotate(&mut self) -> bool {
+        self.stuck = None;
         // As many segments wait to be sealed as there are threads, and no more: each may take the memory of a whole one. Beyond it
-        // ingest waits, its queue fills, and senders are refused.
-        if !self.shared.wait_for_sealing(self.shared.ingest_threads() - 1) {
-            return false;
+        // ingest waits, its queue fills, and senders are refused; at once where sealing is not slow but fails.
+        match self.shared.wait_for_sealing(self.shared.ingest_threads() - 1) {
+            Sealing::Done => {}
+            Sealing::Closing => return false,
+            Sealing::Fails(reason) => {
+                self.stuck = self.is_full().then(|| format!("segments cannot be sealed: {reason}"));
+                return true;
+            }
         }
         // The old log must be durable as a whole before it stops being the newest.
         if let Err(error) = self.log.sync() {
@@ -219,6 +233,12 @@ struct AbandonJobs(Arc<Shared>, usize);
 impl Drop for AbandonJobs {
     fn drop(&mut self) {
         self.0.abandon_jobs(self.1);
+    }
+}
+
+fn refuse(jobs: Vec<Job>, reason: &str) {
+    for Job { reply, .. } in jobs {
+        answer(reply, Err(AppendError::Unavailable(reason.to_owned())));
     }
 }
 

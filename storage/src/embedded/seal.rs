@@ -24,11 +24,13 @@ pub(super) fn run(shared: &Shared) {
     while let Some(segment) = shared.next_to_seal() {
         match seal(shared, &segment) {
             Ok(()) => {
+                shared.set_sealing_failure(None);
                 shared.recycle(segment);
                 prepare_spare_log(shared);
             }
             Err(error) => {
                 tracing::warn!(segment = segment.number, %error, "sealing failed and will be tried again");
+                shared.set_sealing_failure(Some(error.to_string()));
                 if !shared.pause(RETRY_AFTER) {
                     return;
                 }

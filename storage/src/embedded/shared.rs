@@ -68,7 +68,20 @@ struct Queue {
     jobs: Box<[VecDeque<Job>]>,
     // The segment that is being sealed; or was, and what it leaves is not yet ready for the next.
     sealing: Option<u64>,
+    // Why the oldest segment could not be sealed when that was tried last.
+    sealing_failure: Option<String>,
     closing: bool,
+}
+
+/// What has become of segments that wait to be sealed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Sealing {
+    /// They are few enough.
+    Done,
+    /// The store closes.
+    Closing,
+    /// They are too many, and the oldest cannot be sealed, for this reason: for want of space, say. It is tried again.
+    Fails(String),
 }
 
 /// The number of a segment that is being begun.
@@ -141,7 +154,7 @@ impl Shared {
             spare_segments: Mutex::default(),
             next_segment: next_segment.into(),
             beginning_segments: AtomicUsize::new(0),
-            queue: Mutex::new(Queue { jobs, sealing: None, closing: false }),
+            queue: Mutex::new(Queue { jobs, sealing: None, sealing_failure: None, closing: false }),
             queue_changed: threads.map(|_| Condvar::new()).collect(),
             segments_changed: Condvar::new(),
             failure: Mutex::default(),
@@ -329,17 +342,26 @@ impl Shared {
         self.spare_segments.lock().clear();
     }
 
-    /// Waits until at most `most` segments wait to be sealed, and memory and log of those that were are ready for the next; `false`
-    /// when the store closes instead.
-    pub(super) fn wait_for_sealing(&self, most: usize) -> bool {
+    /// Waits until at most `most` segments wait to be sealed, and memory and log of those that were are ready for the next; no longer than
+    /// until it turns out that the oldest cannot be sealed.
+    pub(super) fn wait_for_sealing(&self, most: usize) -> Sealing {
         let mut queue = self.queue.lock();
         while self.unsealed(queue.sealing) > most {
             if queue.closing {
-                return false;
+                return Sealing::Closing;
+            }
+            if let Some(reason) = &queue.sealing_failure {
+                return Sealing::Fails(reason.clone());
             }
             self.segments_changed.wait(&mut queue);
         }
-        true
+        Sealing::Done
+    }
+
+    /// Says why the oldest segment could not be sealed, or that it was.
+    pub(super) fn set_sealing_failure(&self, reason: Option<String>) {
+        self.queue.lock().sealing_failure = reason;
+        self.segments_changed.notify_all();
     }
 
     /// How many segments wait to be sealed, with the one that is being sealed until it is quite done.

@@ -168,3 +168,36 @@ async fn merging_waits_for_space_and_leaves_nothing_behind() {
     merge_all(&store);
     assert_eq!((store.stats().parts, store.stats().part_spans), (1, 88));
 }
+
+/// The log may have room for more, in spare files that were written before; a part has none.
+#[tokio::test]
+async fn ingest_refuses_at_once_while_the_segment_is_full_and_cannot_be_sealed() {
+    let dir = TempDir::new().unwrap();
+    let store = EmbeddedStore::open(Options { segment_max_spans: 10, ..unmerged(dir.path()) }).unwrap();
+    // No part can be written, as on a full disk.
+    let (tmp, away) = (dir.path().join("tmp"), dir.path().join("away"));
+    std::fs::rename(&tmp, &away).unwrap();
+    let mut acknowledged = 0;
+    let mut append_next = async || {
+        let spans: Vec<Span> = (0..10).map(|i| span("x").id(acknowledged * 10 + i + 1).build()).collect();
+        let answer = tokio::time::timeout(Duration::from_secs(60), store.append(request(&spans))).await;
+        let answer = answer.expect("it is answered");
+        acknowledged += u64::from(answer.is_ok());
+        answer
+    };
+    let refused = loop {
+        if let Err(refused) = append_next().await {
+            break refused;
+        }
+    };
+    let AppendError::Unavailable(why) = refused else { panic!("{refused:?}") };
+    assert!(why.starts_with("segments cannot be sealed: "), "{why}");
+    assert_eq!(store.health(), Health::Ready, "no reason for a restart");
+    std::fs::rename(&away, &tmp).unwrap();
+    while append_next().await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    sealed(&store).await;
+    let stats = store.stats();
+    assert_eq!(stats.part_spans + stats.unsealed_spans, acknowledged * 10, "each once, and no refused one");
+}
