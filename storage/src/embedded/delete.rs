@@ -20,12 +20,13 @@ pub(super) fn delete(shared: &Shared, what: &Deletion) -> Result<u64, AdminError
     seal::seal_open(shared)?;
     let alone = shared.maintenance.alone();
     quarantine::sweep(shared, &alone);
+    if let Deletion::Service(name) = what {
+        // First, so that what is sealed meanwhile finds none of its spans.
+        figures::forget_service(shared, name)?;
+    }
     let mut deleted = 0;
     for part in &shared.view().parts {
         deleted += delete_from(shared, &alone, part, what).inspect_err(|_| shared.maintenance.wake())?;
-    }
-    if let Deletion::Service(name) = what {
-        figures::forget_service(shared, name)?;
     }
     shared.maintenance.counters.deleted_spans.fetch_add(deleted, Ordering::Relaxed);
     tracing::info!(?what, spans = deleted, "deleted");

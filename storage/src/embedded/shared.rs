@@ -74,7 +74,6 @@ struct Queue {
 }
 
 /// What has become of segments that wait to be sealed.
-#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Sealing {
     /// They are few enough.
     Done,
