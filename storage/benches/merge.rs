@@ -56,7 +56,7 @@ fn count(dir: &Path, runtime: &Runtime) -> Result<(), Box<dyn std::error::Error>
         return Ok(());
     }
     let merged = tempfile::tempdir()?;
-    println!("{} spans merged", merge_parts(dir, merged.path())?);
+    println!("{} spans merged", merge_parts(dir, merged.path(), false)?);
     Ok(())
 }
 

@@ -42,7 +42,7 @@ mod totals;
 
 pub use admission::{Admission, AdmissionLimits, OTHER};
 pub use batch::{figures_of, known_spans};
-pub(crate) use cells::At;
+pub(crate) use cells::{At, Cells};
 pub use contribution::{Calling, Contribution, End, Hop};
 pub use derive::{Deriver, derive};
 pub use explain::{ExplainedHop, ExplainedSpan, explain};

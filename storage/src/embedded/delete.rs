@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::columns::{Columns, resource};
 use super::merge::{BATCH_ROWS, Batch, Batches};
-use super::part::{Effort, Field, PartId, PartWriter, Projection, RowGroup, SharedPart};
+use super::part::{Field, PartId, PartWriter, Projection, RowGroup, SharedPart};
 use super::replace::{Alone, Unfinished, remove, replace};
 use super::shared::Shared;
 use super::{figures, quarantine, seal};
@@ -71,18 +71,12 @@ fn rewrite(shared: &Shared, alone: &Alone<'_>, part: &SharedPart, what: &Deletio
     let id = PartId { level: part.id().level + 1, ..part.id() };
     let unfinished = Unfinished::create(shared, id)?;
     let old = std::slice::from_ref(part);
-    let mut batches = Batches::new(old, BATCH_ROWS);
-    let mut writer = PartWriter::create(&shared.disk, &unfinished.0, batches.attributes(), Effort::Full)?;
-    while let Some(Batch { columns, order }) = batches.next()? {
-        let columns = &*columns;
-        match what {
-            Deletion::Trace(id) => order.retain(|&row| columns.trace_id[row as usize] != *id.as_bytes()),
-            Deletion::Service(name) => {
-                let deleted: HashSet<u32> = of_service(columns, name).collect();
-                order.retain(|row| !deleted.contains(row));
-            }
-        }
-        if !order.is_empty() {
+    let mut writer = PartWriter::create(&shared.disk, &unfinished.0, part.attributes().to_vec())?;
+    // One after another, for all runs of a large part would take too much memory at once.
+    for run in part.runs() {
+        let mut batches = Batches::of_run(part, run, BATCH_ROWS);
+        while let Some(Batch { columns, order }) = batches.next()? {
+            retain(columns, order, what);
             writer.push(columns, order)?;
         }
     }
@@ -96,4 +90,15 @@ fn rewrite(shared: &Shared, alone: &Alone<'_>, part: &SharedPart, what: &Deletio
     unfinished.sync(shared)?;
     unfinished.inherit_age(shared, old);
     replace(shared, alone, old, unfinished, id)
+}
+
+/// Keeps the rows that are not deleted.
+fn retain(columns: &Columns, order: &mut Vec<u32>, what: &Deletion) {
+    match what {
+        Deletion::Trace(id) => order.retain(|&row| columns.trace_id[row as usize] != *id.as_bytes()),
+        Deletion::Service(name) => {
+            let deleted: HashSet<u32> = of_service(columns, name).collect();
+            order.retain(|row| !deleted.contains(row));
+        }
+    }
 }

@@ -16,12 +16,12 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::columns::Columns;
-use super::part::{Disk, Effort, SharedPart};
+use super::part::{Disk, SharedPart};
 use super::quarantine;
 use super::shared::Shared;
 use super::view::View;
 use crate::QueryError;
-use crate::topology::{Addition, Admission, AdmissionLimits, Ledger, Resolution, Totals};
+use crate::topology::{Admission, AdmissionLimits, Ledger, Totals};
 
 mod answer;
 mod decode;
@@ -37,9 +37,10 @@ mod tests;
 mod traces;
 
 pub(super) use answer::answer;
-pub(super) use file::{FIGURES_FILE, FiguresCache, FiguresFile};
+pub(super) use file::{FIGURES_FILE, FiguresCache, FiguresFile, Finest};
 pub(super) use history::{History, expire, forget_service, keep};
 
+use decode::EncodedAddition;
 use encode::{Encoded, Encoder, KnownKeys};
 use extract::{Extracted, KnownRoles};
 use file::Content;
@@ -173,9 +174,13 @@ impl Derivation {
 
 impl Derived {
     /// Writes the figures into the directory of a part, and syncs the file; returns the traces, which are to be remembered when the part is
-    /// committed.
-    pub(super) fn write(self, disk: &Disk, dir: &Path, effort: Effort) -> Result<Traces, QueryError> {
-        Content::of(self.figures, effort)?.write(disk, dir)?;
+    /// committed. Figures that `will_be_merged` are not compressed.
+    pub(super) fn write(self, disk: &Disk, dir: &Path, will_be_merged: bool) -> Result<Traces, QueryError> {
+        let figures = match will_be_merged {
+            true => Content::plain(self.figures),
+            false => Content::lasting(&self.figures)?,
+        };
+        figures.write(disk, dir)?;
         Ok(self.traces)
     }
 }
@@ -288,13 +293,15 @@ pub(super) fn merge(
     dir: &Path,
     change: impl Fn(&mut Totals),
 ) -> Result<(), QueryError> {
-    let mut summands = Vec::new();
+    let mut files = Vec::new();
     for part in parts {
-        summands.extend(part.figures_at(Resolution::FINEST, None)?);
+        files.extend(part.encoded_figures()?.map(|figures| (part, figures)));
     }
-    let mut addition = Addition::default();
-    summands.iter().for_each(|totals| addition.add(totals));
-    let mut totals = addition.totals();
+    let mut addition = EncodedAddition::default();
+    for (part, Finest { keys, rows }) in &files {
+        part.noticed(addition.add(keys, rows).map_err(file::corrupt))?;
+    }
+    let mut totals = addition.totals().map_err(file::corrupt)?;
     change(&mut totals);
     totals.prune();
     Ok(Content::compressed(&totals)?.write(disk, dir)?)

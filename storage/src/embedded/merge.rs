@@ -1,12 +1,14 @@
 //! Merging: many small parts become one large one.
 //!
-//! [`select`] says which, [`batches`] merges their rows in bounded memory, [`schema`] and [`append`] unite their columns. The new part
-//! covers its inputs and replaces them in one step; see [`replace`](super::replace).
+//! [`select`] says which. Where their row groups are full, [`join`] takes these over as they are; else [`batches`] merges their rows in bounded
+//! memory, and [`schema`] and [`append`] unite their columns. The new part covers its inputs and replaces them in one step; see
+//! [`replace`](super::replace).
 
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::part::{Effort, Part, PartId, PartWriter, SharedPart};
+use super::part::{Disk, Part, PartId, PartWriter, SharedPart};
 use super::replace::{Alone, Unfinished, replace};
 use super::shared::Shared;
 use super::{disk, figures, part, quarantine};
@@ -14,6 +16,7 @@ use crate::QueryError;
 
 mod append;
 mod batches;
+mod join;
 mod schema;
 mod select;
 #[cfg(test)]
@@ -22,10 +25,11 @@ mod throttle;
 
 pub(super) use batches::{Batch, Batches};
 
+use join::Join;
 use select::{Candidate, Limits};
 use throttle::Throttle;
 
-/// Rows that are merged, sorted and encoded at a time: one row group of the new part.
+/// Rows that are merged, sorted and encoded at a time where rows are merged: one row group of the new part.
 pub(super) const BATCH_ROWS: usize = 128 * 1024;
 
 /// How merging is done.
@@ -39,6 +43,8 @@ pub struct MergeOptions {
     pub max_part_spans: usize,
     /// No part is made of parts whose newest spans are further apart. Default: 24 hours.
     pub max_time_span: std::time::Duration,
+    /// Row groups with so many spans on average are full: they stay as they are in the new part, and nothing is encoded again. Default: 65,536.
+    pub full_group_spans: usize,
 }
 
 impl Default for MergeOptions {
@@ -48,6 +54,7 @@ impl Default for MergeOptions {
             max_cpu_percent: 50,
             max_part_spans: 20_000_000,
             max_time_span: std::time::Duration::from_secs(24 * 60 * 60),
+            full_group_spans: BATCH_ROWS / 2,
         }
     }
 }
@@ -139,21 +146,42 @@ fn choose(shared: &Shared, is_quiet: bool) -> Vec<SharedPart> {
         .unwrap_or_default()
 }
 
-/// Writes the merged rows; returns how many, or `None` when it had to give way.
+/// Writes what the parts have together; returns how many spans, or `None` when it had to give way.
 fn write(
     shared: &Shared,
     inputs: &[SharedPart],
     unfinished: &Unfinished,
     throttle: &Throttle,
 ) -> Result<Option<usize>, QueryError> {
+    let (disk, dir) = (&shared.disk, &unfinished.0);
+    write_to(disk, dir, inputs, shared.options.merge.full_group_spans, || {
+        shared.maintenance.rest(throttle.rest());
+        !shared.maintenance.must_give_way()
+    })
+}
+
+/// Joins parts where that can be done, and merges their rows where it cannot; calls `go_on` behind each row group, and returns `None` when that
+/// says no.
+pub(super) fn write_to(
+    disk: &Disk,
+    dir: &Path,
+    inputs: &[SharedPart],
+    full_group_rows: usize,
+    mut go_on: impl FnMut() -> bool,
+) -> Result<Option<usize>, QueryError> {
+    if let Some(join) = Join::of(inputs, full_group_rows) {
+        let mut writer = PartWriter::create(disk, dir, join.attributes())?;
+        let Some(rows) = join.copy(&mut writer, go_on)? else { return Ok(None) };
+        writer.finish()?;
+        return Ok(Some(rows));
+    }
     let mut batches = Batches::new(inputs, BATCH_ROWS);
-    let mut writer = PartWriter::create(&shared.disk, &unfinished.0, batches.attributes(), Effort::Full)?;
+    let mut writer = PartWriter::create(disk, dir, batches.attributes())?;
     let mut rows = 0;
     while let Some(batch) = batches.next()? {
         writer.push(&batch.columns, &batch.order)?;
         rows += batch.order.len();
-        shared.maintenance.rest(throttle.rest());
-        if shared.maintenance.must_give_way() {
+        if !go_on() {
             return Ok(None);
         }
     }

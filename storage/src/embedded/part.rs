@@ -17,7 +17,7 @@ use std::time::Duration;
 use laneway_proto::TraceId;
 
 use super::columns::Strings;
-use super::figures::{FIGURES_FILE, FiguresCache, FiguresFile};
+use super::figures::{FIGURES_FILE, FiguresCache, FiguresFile, Finest};
 use super::quarantine::is_damage;
 use crate::QueryError;
 use crate::query::TimeRange;
@@ -51,7 +51,7 @@ mod value_filter;
 mod write;
 
 pub(super) use cache::Cache;
-pub(super) use codec::{Codec, Effort};
+pub(super) use codec::Codec;
 pub(super) use disk::{Disk, sync_dir};
 pub(super) use field::{Field, Projection};
 pub(super) use group::{Candidates, RowGroup};
@@ -68,9 +68,11 @@ use pages::{ColumnPages, IdPage, PageMeta};
 use traces::TraceFilter;
 
 /// Version of the part format that this code writes and reads.
-const FORMAT: u32 = 4;
-/// The oldest format that is read. Before format 4 pages are compressed with zstd, and before format 3 timestamps are delta-encoded.
+const FORMAT: u32 = 5;
+/// The oldest format that is read. Format 4 compresses sealed segments with LZ4, and before format 3 timestamps are delta-encoded.
 const OLDEST_FORMAT: u32 = 2;
+/// The oldest format whose row groups are all written to last.
+const OLDEST_COPIED_FORMAT: u32 = 5;
 
 pub(super) const SPANS_FILE: &str = "spans.parquet";
 const INDEX_FILE: &str = "part.idx";
@@ -197,6 +199,11 @@ impl Part {
         self.noticed(read).map(Some)
     }
 
+    /// Its figures at the finest resolution, as they are encoded, if it has some.
+    pub(super) fn encoded_figures(&self) -> Result<Option<Finest>, QueryError> {
+        self.figures.as_ref().map(|file| self.noticed(file.finest())).transpose()
+    }
+
     /// Whether the keys of its figures name this text.
     pub(super) fn figures_name(&self, text: &str) -> Result<bool, QueryError> {
         self.figures.as_ref().map_or(Ok(false), |file| self.noticed(file.names(text)))
@@ -229,7 +236,7 @@ impl Part {
     }
 
     /// Remembers damage that was met.
-    fn noticed<T>(&self, read: Result<T, QueryError>) -> Result<T, QueryError> {
+    pub(super) fn noticed<T>(&self, read: Result<T, QueryError>) -> Result<T, QueryError> {
         read.inspect_err(|error| {
             if is_damage(error) {
                 let _ = self.damage.set(error.to_string());
@@ -237,20 +244,31 @@ impl Part {
         })
     }
 
-    /// The row group that has a row of the part, and the place of the row in it.
-    pub(super) fn row_group_at(&self, row: usize) -> Option<(RowGroup<'_>, usize)> {
-        let mut start = 0;
-        self.row_groups().find_map(|group| {
-            let place = row.checked_sub(start)?;
-            start += group.rows();
-            (row < start).then_some((group, place))
-        })
+    /// Its row groups.
+    pub(super) fn row_groups(&self) -> impl ExactSizeIterator<Item = RowGroup<'_>> {
+        (0..self.meta.row_groups.len()).map(|number| self.row_group(number))
     }
 
-    /// Its row groups: trace ids ascend from one to the next.
-    pub(super) fn row_groups(&self) -> impl Iterator<Item = RowGroup<'_>> {
-        let group = |number| RowGroup { part: self, number, cache: &self.cache, keeps_pages: false };
-        (0..self.meta.row_groups.len()).map(group)
+    /// A row group by its number.
+    pub(super) fn row_group(&self, number: usize) -> RowGroup<'_> {
+        RowGroup { part: self, number, cache: &self.cache, keeps_pages: false }
+    }
+
+    /// Its row groups in runs, in each of which trace ids ascend from one row group to the next. What was merged row by row is one run.
+    pub(super) fn runs(&self) -> Vec<Range<usize>> {
+        let mut runs: Vec<Range<usize>> = Vec::new();
+        for number in 0..self.meta.row_groups.len() {
+            match runs.last_mut() {
+                Some(run) if self.row_group(number).follows(self.row_group(number - 1)) => run.end += 1,
+                _ => runs.push(number..number + 1),
+            }
+        }
+        runs
+    }
+
+    /// Whether other parts may take over its row groups as they are: those of older formats may be compressed in a hurry.
+    pub(super) fn can_be_copied(&self) -> bool {
+        self.meta.format >= OLDEST_COPIED_FORMAT
     }
 
     /// Whether the trace may be here; "maybe" for one absent trace in 65,536.
@@ -260,8 +278,10 @@ impl Part {
 
     /// How many spans of the trace are here.
     pub(super) fn rows_of_trace(&self, trace_id: TraceId) -> Result<usize, QueryError> {
-        let groups = self.row_groups().filter(|group| self.may_have(trace_id) && group.may_have(trace_id));
-        groups.map(|group| Ok(group.rows_of_trace(trace_id)?.len())).sum()
+        if !self.may_have(trace_id) {
+            return Ok(0);
+        }
+        self.row_groups().map(|group| Ok(group.rows_of_trace(trace_id)?.len())).sum()
     }
 
     fn content(&self, column: &ColumnPages, page: &PageMeta) -> Result<Vec<u8>, QueryError> {

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use laneway_proto::otlp::reader::{ReadError, TracesRequest};
 
-use super::figures;
-use super::merge::{BATCH_ROWS, Batches};
-use super::part::{self, Cache, Disk, Effort, Part, PartId, PartWriter};
+use super::part::{self, Cache, Disk, Part, PartId};
 use super::segment::Segment;
+use super::{figures, merge};
 use crate::QueryError;
 use crate::topology::AdmissionLimits;
 
@@ -40,7 +39,7 @@ impl OpenSegment {
     /// # Errors
     /// When the directory cannot be written.
     pub fn write_part(&self, order: &[u32], dir: &Path) -> std::io::Result<()> {
-        part::write(&Disk::default(), self.0.columns(), order, dir, Effort::Little)
+        part::write(&Disk::default(), self.0.columns(), order, dir)
     }
 
     /// Bytes of memory that it takes.
@@ -77,11 +76,12 @@ impl std::fmt::Debug for FiguresOfSegments {
     }
 }
 
-/// Merges all parts of a data directory that no store uses into an empty directory, on this thread; returns how many spans.
+/// Merges all parts of a data directory that no store uses into an empty directory, on this thread, row by row, or as a `join` of their row
+/// groups; returns how many spans. Figures are left out.
 ///
 /// # Errors
 /// When a part cannot be read or written.
-pub fn merge_parts(data_dir: &Path, to: &Path) -> Result<usize, QueryError> {
+pub fn merge_parts(data_dir: &Path, to: &Path, join: bool) -> Result<usize, QueryError> {
     let cache = Cache::new(1 << 20);
     let mut parts = Vec::new();
     for entry in std::fs::read_dir(data_dir.join("parts"))? {
@@ -90,13 +90,7 @@ pub fn merge_parts(data_dir: &Path, to: &Path) -> Result<usize, QueryError> {
             parts.push(Arc::new(Part::open(&entry.path(), id, &cache)?));
         }
     }
-    let mut batches = Batches::new(&parts, BATCH_ROWS);
-    let mut writer = PartWriter::create(&Disk::default(), to, batches.attributes(), Effort::Full)?;
-    let mut spans = 0;
-    while let Some(batch) = batches.next()? {
-        writer.push(&batch.columns, &batch.order)?;
-        spans += batch.order.len();
-    }
-    writer.finish()?;
-    Ok(spans)
+    let full_group_rows = if join { 0 } else { usize::MAX };
+    let merged = merge::write_to(&Disk::default(), to, &parts, full_group_rows, || true)?;
+    Ok(merged.unwrap_or_default())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::figures;
-use super::part::{self, Effort, Part, PartId};
+use super::part::{self, Part, PartId};
 use super::replace::Unfinished;
 use super::shared::Shared;
 use super::view::{LiveSegment, View};
@@ -91,17 +91,15 @@ fn write_part(
     id: PartId,
 ) -> Result<(Part, Option<figures::Traces>), QueryError> {
     let unfinished = Unfinished::create(shared, id)?;
-    // Where nothing merges it, it stays.
-    let effort = if shared.options.merge.enabled { Effort::Little } else { Effort::Full };
     let spans = segment.spans.read();
     let order = part::order(spans.columns());
     let traces = match shared.options.derives_figures {
         true => {
             let derived = shared.derivation.derive(shared, spans.columns(), &order)?;
-            Some(derived.write(&shared.disk, &unfinished.0, effort)?)
+            Some(derived.write(&shared.disk, &unfinished.0, shared.options.merge.enabled)?)
         }
         false => None,
     };
-    part::write(&shared.disk, spans.columns(), &order, &unfinished.0, effort)?;
+    part::write(&shared.disk, spans.columns(), &order, &unfinished.0)?;
     Ok((unfinished.commit(shared, id)?, traces))
 }

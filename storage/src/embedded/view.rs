@@ -163,7 +163,7 @@ impl Snapshot {
             })?;
         }
         for part in self.parts.iter().filter(|part| part.may_have(trace_id)) {
-            for group in part.row_groups().filter(|group| group.may_have(trace_id)) {
+            for group in part.row_groups() {
                 work.go_on()?;
                 let rows = group.rows_of_trace(trace_id)?;
                 if !rows.is_empty() {

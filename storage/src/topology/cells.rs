@@ -75,6 +75,24 @@ impl<F: Sum> Cells<F> {
         Self { rows: rows.collect() }
     }
 
+    /// Adds up what stands at the same place, of summands that are read when their place is added up.
+    pub(crate) fn add_up_read<S: Copy, E>(
+        mut summands: Vec<(At, S)>,
+        read: impl Fn(S) -> Result<F, E>,
+    ) -> Result<Self, E> {
+        summands.sort_by_key(|&(at, _)| at);
+        let (mut rows, mut figures, mut durations) = (Vec::new(), Vec::new(), Durations::default());
+        for of_place in summands.chunk_by(|(a, _), (b, _)| a == b) {
+            figures.clear();
+            for &(_, summand) in of_place {
+                figures.push(read(summand)?);
+            }
+            let sum = if of_place.len() == 1 { figures.pop() } else { None };
+            rows.push((of_place[0].0, sum.unwrap_or_else(|| F::sum(figures.iter(), &mut durations))));
+        }
+        Ok(Self { rows })
+    }
+
     /// The same in wider buckets of time.
     pub(crate) fn coarsened(&self, floor_s: impl Fn(u32, u64) -> u64) -> Self {
         let coarse =

@@ -46,6 +46,12 @@ impl Shape {
         self.0.push(number as u8);
     }
 
+    /// Becomes the shape of encoded items, each of which `map` changes.
+    pub(in super::super) fn set_mapped(&mut self, encoded: &[u8], map: impl FnMut(ShapeItem) -> ShapeItem) {
+        self.0.clear();
+        Self::items(encoded).map(map).for_each(|item| self.push(item));
+    }
+
     pub(in super::super) fn as_bytes(&self) -> &[u8] {
         &self.0
     }

@@ -1,5 +1,6 @@
 //! Figures from bytes: see [`encode`](super::encode). They are never trusted.
 
+use std::hash::Hash;
 use std::sync::Arc;
 
 use laneway_proto::{Lane, TraceId};
@@ -9,7 +10,7 @@ use crate::embedded::part::encoding::{Cut, take_varint, unzigzag};
 use crate::model::{SpanKind, StatusCode};
 use crate::query::Histogram;
 use crate::topology::{
-    EdgeFigures, EdgeKey, EdgeLevel, EdgeSide, Exemplars, Keys, Node, NodeKind, Outcome, Presence,
+    At, Cells, EdgeFigures, EdgeKey, EdgeLevel, EdgeSide, Exemplars, Keys, Node, NodeKind, Outcome, Presence,
     Provenance, RedFigures, RedKey, Totals, TraceAt, Verdict,
 };
 
@@ -53,23 +54,92 @@ fn decode_keys(bytes: &mut &[u8], totals: &mut Totals) -> Result<(), Cut> {
 
 fn decode_rows(bytes: &mut &[u8], totals: &mut Totals) -> Result<(), Cut> {
     take_rows(bytes, totals.red_keys.len(), |bytes, place| {
-        let spans = unzigzag(take_varint(bytes)?);
-        let figures =
-            RedFigures { spans, duration_ns: take_histogram(bytes)?, exemplars: take_exemplars(bytes)? };
-        totals.red.push(place, figures);
+        totals.red.push(place, take_red(bytes)?);
         Ok(())
     })?;
     take_rows(bytes, totals.edge_keys.len(), |bytes, place| {
-        let (hops, errors) = (unzigzag(take_varint(bytes)?), unzigzag(take_varint(bytes)?));
-        let figures = EdgeFigures {
-            hops,
-            errors,
-            duration_ns: take_histogram(bytes)?,
-            client_duration_ns: take_histogram(bytes)?,
-            queueing_ns: take_histogram(bytes)?,
-            exemplars: take_exemplars(bytes)?,
+        totals.edges.push(place, take_edge(bytes)?);
+        Ok(())
+    })
+}
+
+fn take_red(bytes: &mut &[u8]) -> Result<RedFigures, Cut> {
+    let spans = unzigzag(take_varint(bytes)?);
+    Ok(RedFigures { spans, duration_ns: take_histogram(bytes)?, exemplars: take_exemplars(bytes)? })
+}
+
+fn take_edge(bytes: &mut &[u8]) -> Result<EdgeFigures, Cut> {
+    let (hops, errors) = (unzigzag(take_varint(bytes)?), unzigzag(take_varint(bytes)?));
+    Ok(EdgeFigures {
+        hops,
+        errors,
+        duration_ns: take_histogram(bytes)?,
+        client_duration_ns: take_histogram(bytes)?,
+        queueing_ns: take_histogram(bytes)?,
+        exemplars: take_exemplars(bytes)?,
+    })
+}
+
+/// Figures that are being added up, of any number of files. Their rows stay encoded until those of a place are added up: decoded, they would take
+/// twenty times the memory, for all files at once.
+#[derive(Default)]
+pub(super) struct EncodedAddition<'a> {
+    keys: Totals,
+    red: Vec<(At, &'a [u8])>,
+    edges: Vec<(At, &'a [u8])>,
+}
+
+impl<'a> EncodedAddition<'a> {
+    /// Adds the figures of keys and rows. Rows that this takes can be read.
+    pub(super) fn add(&mut self, mut keys: &[u8], mut rows: &'a [u8]) -> Result<(), Cut> {
+        let mut totals = Totals::default();
+        decode_keys(&mut keys, &mut totals)?;
+        let Self { keys, red, edges } = self;
+        let numbers = Arc::make_mut(&mut keys.red_keys);
+        add_rows(&mut rows, &totals.red_keys, numbers, red, |bytes| {
+            take_varint(bytes)?;
+            take_buckets(bytes, |_, _| ())?;
+            take_exemplars(bytes).map(drop)
+        })?;
+        let numbers = Arc::make_mut(&mut keys.edge_keys);
+        add_rows(&mut rows, &totals.edge_keys, numbers, edges, |bytes| {
+            (0..2).try_for_each(|_| take_varint(bytes).map(drop))?;
+            (0..3).try_for_each(|_| take_buckets(bytes, |_, _| ()))?;
+            take_exemplars(bytes).map(drop)
+        })?;
+        keys.presence.merge(&totals.presence);
+        Ok(())
+    }
+
+    /// The sums.
+    pub(super) fn totals(self) -> Result<Totals, Cut> {
+        let Self { keys, red, edges } = self;
+        Ok(Totals {
+            red: Cells::add_up_read(red, |mut row| take_red(&mut row))?,
+            edges: Cells::add_up_read(edges, |mut row| take_edge(&mut row))?,
+            ..keys
+        })
+    }
+}
+
+/// Adds the encoded rows of a file, which are behind `bytes`, with the numbers that their keys have among all.
+fn add_rows<'a, K: Eq + Hash + Clone>(
+    bytes: &mut &'a [u8],
+    keys: &Keys<K>,
+    numbers: &mut Keys<K>,
+    rows: &mut Vec<(At, &'a [u8])>,
+    check: impl Fn(&mut &'a [u8]) -> Result<(), Cut>,
+) -> Result<(), Cut> {
+    let mut last = None;
+    take_rows(bytes, keys.len(), |bytes, (key, time_s)| {
+        let number = match last {
+            Some((same, number)) if same == key => number,
+            _ => numbers.number(keys.get(key)),
         };
-        totals.edges.push(place, figures);
+        last = Some((key, number));
+        let row = *bytes;
+        check(bytes)?;
+        rows.push(((number, time_s), &row[..row.len() - bytes.len()]));
         Ok(())
     })
 }
@@ -161,10 +231,10 @@ fn take_side(bytes: &mut &[u8], texts: &[Arc<str>]) -> Result<EdgeSide, Cut> {
 }
 
 /// Rows are by key and time, each place once.
-fn take_rows(
-    bytes: &mut &[u8],
+fn take_rows<'a>(
+    bytes: &mut &'a [u8],
     keys: usize,
-    mut take: impl FnMut(&mut &[u8], (u32, u64)) -> Result<(), Cut>,
+    mut take: impl FnMut(&mut &'a [u8], At) -> Result<(), Cut>,
 ) -> Result<(), Cut> {
     let (mut key, mut time) = (0u64, 0u64);
     for row in 0..take_count(bytes)? {
@@ -181,18 +251,23 @@ fn take_rows(
     Ok(())
 }
 
-/// Buckets ascend, each once.
 fn take_histogram(bytes: &mut &[u8]) -> Result<Histogram, Cut> {
-    let mut next = 0;
-    let mut last = 0;
-    let buckets = take_list(bytes, |bytes| {
-        let bucket =
-            u64::checked_add(last, take_varint(bytes)?).filter(|&bucket| bucket >= next).ok_or(Cut)?;
+    let count = take_count(&mut &**bytes)?;
+    let mut buckets = Vec::with_capacity(count.min(Histogram::BUCKETS.into()));
+    take_buckets(bytes, |number, count| buckets.push((number, count)))?;
+    Ok(Histogram::of_buckets(buckets))
+}
+
+/// Buckets ascend, each once.
+fn take_buckets(bytes: &mut &[u8], mut see: impl FnMut(u16, i64)) -> Result<(), Cut> {
+    let (mut last, mut next) = (0u64, 0);
+    for _ in 0..take_count(bytes)? {
+        let bucket = last.checked_add(take_varint(bytes)?).filter(|&bucket| bucket >= next).ok_or(Cut)?;
         let number = u16::try_from(bucket).ok().filter(|&bucket| bucket < Histogram::BUCKETS).ok_or(Cut)?;
         (last, next) = (bucket, bucket + 1);
-        Ok((number, unzigzag(take_varint(bytes)?)))
-    })?;
-    Ok(Histogram::of_buckets(buckets))
+        see(number, unzigzag(take_varint(bytes)?));
+    }
+    Ok(())
 }
 
 fn take_exemplars(bytes: &mut &[u8]) -> Result<Exemplars, Cut> {

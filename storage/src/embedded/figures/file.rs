@@ -22,7 +22,7 @@ use quick_cache::sync::Cache;
 use super::decode;
 use super::encode::{Encoded, Encoder, KnownKeys};
 use crate::QueryError;
-use crate::embedded::part::{Codec, Disk, Effort};
+use crate::embedded::part::{Codec, Disk};
 use crate::topology::{FiguresQuery, Presence, Resolution, Totals};
 
 pub(in super::super) const FIGURES_FILE: &str = "figures.bin";
@@ -91,6 +91,12 @@ pub(in super::super) struct FiguresFile {
     sections: [Section; SECTIONS],
 }
 
+/// Encoded figures of the finest resolution.
+pub(in super::super) struct Finest {
+    pub(super) keys: Vec<u8>,
+    pub(super) rows: Vec<u8>,
+}
+
 #[derive(Debug, Clone, Copy, Default)]
 struct Section {
     offset: u64,
@@ -114,14 +120,9 @@ struct EncodedSection {
 }
 
 impl Content {
-    /// Of figures of the finest resolution.
-    pub(super) fn of(encoded: Encoded, effort: Effort) -> Result<Self, QueryError> {
-        Ok(match effort {
-            Effort::Little => Self::plain(encoded),
-            Effort::Full => {
-                Self::compressed(&decode::decode(&encoded.keys, &encoded.rows).map_err(corrupt)?)?
-            }
-        })
+    /// Figures of the finest resolution, and coarser ones, compressed.
+    pub(super) fn lasting(encoded: &Encoded) -> Result<Self, QueryError> {
+        Ok(Self::compressed(&decode::decode(&encoded.keys, &encoded.rows).map_err(corrupt)?)?)
     }
 
     /// Figures of the finest resolution as they are, for a file that does not last.
@@ -285,6 +286,11 @@ impl FiguresFile {
         Ok(if written == resolution { totals } else { totals.at(resolution) })
     }
 
+    /// Its figures at the finest resolution, as they are encoded.
+    pub(in super::super) fn finest(&self) -> Result<Finest, QueryError> {
+        Ok(Finest { keys: self.section(0)?, rows: self.section(1 + Resolution::FINEST as usize)? })
+    }
+
     fn section(&self, number: usize) -> Result<Vec<u8>, QueryError> {
         let section = self.sections[number];
         let mut bytes = vec![0; section.len as usize];
@@ -304,6 +310,6 @@ fn read_exact(file: &File, bytes: &mut [u8], offset: u64) -> Result<(), QueryErr
     })
 }
 
-fn corrupt(problem: impl std::fmt::Display) -> QueryError {
+pub(super) fn corrupt(problem: impl std::fmt::Display) -> QueryError {
     QueryError::Corrupt(format!("a file of figures: {problem}"))
 }

@@ -15,7 +15,7 @@ use crate::model::{Span, SpanKind};
 use crate::store::Store;
 use crate::testing::fleet::{self, assert_same_figures, world};
 use crate::testing::{MemoryStore, span};
-use crate::topology::Roles;
+use crate::topology::{Addition, Roles};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -176,6 +176,13 @@ async fn a_deleted_service_is_not_named_by_calls_that_other_parts_have_seen() {
     assert!(parts.len() == 2 && parts.iter().all(|part| !part.figures_name("payment").unwrap()));
 }
 
+fn encoded(totals: &Totals) -> Encoded {
+    let mut known = KnownKeys::default();
+    let mut encoder = Encoder::new(&mut known);
+    totals.visit(&mut encoder);
+    encoder.finish(&totals.presence)
+}
+
 proptest! {
     #[test]
     fn an_answer_is_the_same_however_often_its_summands_are_added_up(world in world(), cuts in vec(any::<Index>(), 0..6)) {
@@ -198,6 +205,12 @@ proptest! {
             });
             prop_assert_eq!(late, at_once);
         }
+        // Those of parts that are merged are added up as they are encoded.
+        let files: Vec<Encoded> = pieces.iter().map(encoded).collect();
+        let (mut of_files, mut decoded) = (decode::EncodedAddition::default(), Addition::default());
+        files.iter().for_each(|file| of_files.add(&file.keys, &file.rows).unwrap());
+        pieces.iter().for_each(|piece| decoded.add(piece));
+        prop_assert_eq!(of_files.totals().unwrap().figures(), decoded.totals().figures());
     }
 
     /// Bytes that were changed anywhere are an error, or other figures, and no panic.
@@ -209,17 +222,19 @@ proptest! {
             ledger.add_trace(&roles, trace, &[], &spans);
         }
         let totals = ledger.take_totals();
-        let mut known = KnownKeys::default();
-        let mut encoder = Encoder::new(&mut known);
-        totals.visit(&mut encoder);
-        let Encoded { keys, rows, .. } = encoder.finish(&totals.presence);
+        let Encoded { keys, rows, .. } = encoded(&totals);
         prop_assert_eq!(decode::decode(&keys, &rows).unwrap().figures(), totals.figures());
         for (mut bytes, is_keys) in [(keys.clone(), true), (rows.clone(), false)] {
             let place = at.index(bytes.len());
             bytes[place] = byte;
             let cut = keep.index(bytes.len());
             for bytes in [&bytes[..], &bytes[..cut]] {
-                let _ = if is_keys { decode::decode(bytes, &rows) } else { decode::decode(&keys, bytes) };
+                let (keys, rows) = if is_keys { (bytes, &*rows) } else { (&*keys, bytes) };
+                let _ = decode::decode(keys, rows);
+                let mut addition = decode::EncodedAddition::default();
+                if addition.add(keys, rows).is_ok() {
+                    addition.totals().unwrap();
+                }
             }
         }
     }

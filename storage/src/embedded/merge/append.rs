@@ -125,20 +125,17 @@ fn append_shapes(to: &mut Coded, from: &Coded, rows: Range<usize>, places: &[Opt
     let (mut shape, mut is_moved) = (Shape::default(), Vec::new());
     let Coded { ids, values } = to;
     append_ids(ids, &from.ids[rows], from.values.len(), |id| {
-        shape.set(&[]);
-        for item in Shape::items(from.values.get(id)) {
-            shape.push(match item {
-                ShapeItem::Residual => ShapeItem::Residual,
-                ShapeItem::Column(index) => match places.get(index).copied().flatten() {
-                    Some(place) => ShapeItem::Column(place),
-                    None => {
-                        is_moved.resize(from.values.len(), false);
-                        is_moved[id as usize] = true;
-                        ShapeItem::Residual
-                    }
-                },
-            });
-        }
+        shape.set_mapped(from.values.get(id), |item| match item {
+            ShapeItem::Residual => ShapeItem::Residual,
+            ShapeItem::Column(index) => match places.get(index).copied().flatten() {
+                Some(place) => ShapeItem::Column(place),
+                None => {
+                    is_moved.resize(from.values.len(), false);
+                    is_moved[id as usize] = true;
+                    ShapeItem::Residual
+                }
+            },
+        });
         values.intern_bytes(shape.as_bytes())
     });
     is_moved

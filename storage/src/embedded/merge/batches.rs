@@ -1,5 +1,7 @@
 //! The rows of several parts, in the order of a part, a bounded number at a time.
 
+use std::ops::Range;
+
 use super::super::columns::Columns;
 use super::super::part::{AttributeMeta, Cache, Projection, SharedPart, order};
 use super::append::append;
@@ -19,7 +21,7 @@ pub(in super::super) struct Batch {
     pub(in super::super) order: Vec<u32>,
 }
 
-/// Merges parts without holding more than a batch of them in memory: a chunk of each part is read, and what lies below the least
+/// Merges parts without holding more than a batch of them in memory: a chunk of each run of row groups is read, and what lies below the least
 /// of the chunks' ends is complete.
 pub(in super::super) struct Batches {
     inputs: Vec<Input>,
@@ -29,18 +31,20 @@ pub(in super::super) struct Batches {
     batch: Batch,
 }
 
-/// How far a part has been read.
+/// How far a run of row groups has been read, in which trace ids ascend.
 struct Input {
     part: SharedPart,
+    /// The row groups that are not read to their end, by their numbers.
+    groups: Range<usize>,
     /// Of its attribute columns, where they are in the schema.
     places: Vec<Option<usize>>,
-    /// Of the row group that is being read. The cache of the store is for what queries come back to.
+    /// Of the first of them. The cache of the store is for what queries come back to.
     cache: Cache,
     chunk_rows: usize,
     chunk: Columns,
     /// The first row of the chunk that was not taken.
     taken: usize,
-    /// The first row of the part behind the chunk.
+    /// The first row of that row group behind the chunk.
     next_row: usize,
 }
 
@@ -49,10 +53,26 @@ impl Batches {
     ///
     /// A batch has about `batch_rows` to `2 * batch_rows` rows, and ends between two traces unless one of them is larger than that.
     pub(in super::super) fn new(parts: &[SharedPart], batch_rows: usize) -> Self {
-        let schema = Schema::unite(parts.iter().map(|part| (part.rows(), part.attributes())));
-        let chunk_rows = batch_rows.div_ceil(parts.len().max(1)).next_multiple_of(CHUNK_ALIGN);
-        let inputs = parts.iter().map(|part| Input {
+        Self::of(
+            parts.iter().flat_map(|part| part.runs().into_iter().map(move |run| (part, run))),
+            batch_rows,
+        )
+    }
+
+    /// The rows of one run of row groups of a part; see [`Part::runs`](super::super::part::Part::runs).
+    pub(in super::super) fn of_run(part: &SharedPart, run: Range<usize>, batch_rows: usize) -> Self {
+        Self::of([(part, run)], batch_rows)
+    }
+
+    fn of<'p>(runs: impl IntoIterator<Item = (&'p SharedPart, Range<usize>)>, batch_rows: usize) -> Self {
+        let runs: Vec<_> = runs.into_iter().collect();
+        let schema = Schema::unite(runs.iter().map(|(part, run)| {
+            (run.clone().map(|number| part.row_group(number).rows()).sum(), part.attributes())
+        }));
+        let chunk_rows = batch_rows.div_ceil(runs.len().max(1)).next_multiple_of(CHUNK_ALIGN);
+        let inputs = runs.into_iter().map(|(part, groups)| Input {
             part: SharedPart::clone(part),
+            groups,
             places: schema.places_of(part.attributes()),
             cache: Cache::of_one_reader(),
             chunk_rows,
@@ -60,8 +80,9 @@ impl Batches {
             taken: 0,
             next_row: 0,
         });
+        let inputs = inputs.collect();
         let batch = Batch { columns: schema.columns(), order: Vec::new() };
-        Self { inputs: inputs.collect(), schema, batch_rows, batch }
+        Self { inputs, schema, batch_rows, batch }
     }
 
     /// The attribute columns of every batch.
@@ -132,24 +153,27 @@ enum Taken {
 impl Input {
     /// Reads the next chunk when the one before was taken as a whole.
     fn fill(&mut self) -> Result<(), QueryError> {
-        if self.taken == self.chunk.len() && self.next_row < self.part.rows() {
+        if self.taken == self.chunk.len() && !self.groups.is_empty() {
             // Given up before the next one is read, so that never both are held.
             self.chunk = Columns::default();
-            let Some((group, first)) = self.part.row_group_at(self.next_row) else { return Ok(()) };
-            if first == 0 {
+            if self.next_row == 0 {
                 self.cache = Cache::of_one_reader();
             }
-            let rows = first..(first + self.chunk_rows).min(group.rows());
+            let group = self.part.row_group(self.groups.start);
+            let rows = self.next_row..(self.next_row + self.chunk_rows).min(group.rows());
+            self.next_row = rows.end;
+            if rows.end == group.rows() {
+                (self.groups.start, self.next_row) = (self.groups.start + 1, 0);
+            }
             self.chunk = group.through(&self.cache).load(rows, &Projection::all())?;
             self.taken = 0;
-            self.next_row += self.chunk.len();
         }
         Ok(())
     }
 
     /// The last key of the chunk, when there are more rows behind it.
     fn end(&self) -> Option<Key> {
-        (self.next_row < self.part.rows()).then(|| key(&self.chunk, self.chunk.len() - 1))
+        (!self.groups.is_empty()).then(|| key(&self.chunk, self.chunk.len() - 1))
     }
 
     /// The first row of the chunk that is not taken.

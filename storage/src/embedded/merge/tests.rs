@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::super::columns::{MAX_ATTRIBUTE_COLUMNS, SpanReader};
-use super::super::part::{Cache, Disk, Projection, read_all};
+use super::super::part::{Cache, Disk, Projection, RowGroup, read_all};
 use super::super::segment::Segment;
 use super::*;
 use crate::model::{Span, to_otlp};
@@ -23,14 +23,7 @@ fn parts_of(inputs: &[Vec<Span>]) -> (TempDir, Vec<SharedPart>) {
         std::fs::create_dir(&dir).unwrap();
         let mut segment = Segment::default();
         segment.append(TracesRequest::new(&to_otlp::traces_data(spans))).unwrap();
-        part::write(
-            &Disk::default(),
-            segment.columns(),
-            &part::order(segment.columns()),
-            &dir,
-            Effort::Little,
-        )
-        .unwrap();
+        part::write(&Disk::default(), segment.columns(), &part::order(segment.columns()), &dir).unwrap();
         Arc::new(Part::open(&dir, id, &Cache::new(1 << 20)).unwrap())
     });
     let parts = parts.collect();
@@ -156,8 +149,7 @@ fn what_is_written_is_what_was_merged() {
     let merged = dir.path().join("merged");
     std::fs::create_dir(&merged).unwrap();
     let mut batches = Batches::new(&parts, 1_024);
-    let mut writer =
-        PartWriter::create(&Disk::default(), &merged, batches.attributes(), Effort::Full).unwrap();
+    let mut writer = PartWriter::create(&Disk::default(), &merged, batches.attributes()).unwrap();
     while let Some(batch) = batches.next().unwrap() {
         writer.push(&batch.columns, &batch.order).unwrap();
     }
@@ -166,4 +158,155 @@ fn what_is_written_is_what_was_merged() {
     let part = Part::open(&merged, id, &Cache::new(1 << 20)).unwrap();
     assert!(part.row_groups().count() > 1);
     assert_same(&read_all(&part).unwrap(), &expected(&inputs));
+}
+
+/// The part that is made of these, row by row when their row groups have fewer rows than that.
+fn merged_part(parts: &[SharedPart], full_group_rows: usize) -> (TempDir, SharedPart) {
+    let dir = TempDir::new().unwrap();
+    let rows = write_to(&Disk::default(), dir.path(), parts, full_group_rows, || true).unwrap();
+    let id = PartId { level: 1, ..PartId::of_segment(1) };
+    let part = Part::open(dir.path(), id, &Cache::new(1 << 20)).unwrap();
+    assert_eq!(rows, Some(part.rows()));
+    (dir, Arc::new(part))
+}
+
+/// What a part must be that was joined of others.
+fn assert_joined(joined: &Part, parts: &[SharedPart]) {
+    let all: Vec<Span> = parts.iter().flat_map(|part| read_all(part).unwrap()).collect();
+    assert_same(&read_all(joined).unwrap(), &all);
+    joined.row_groups().try_for_each(RowGroup::verify).unwrap();
+    for span in &all {
+        let id = span.trace_id;
+        assert!(joined.may_have(id));
+        let rows: usize = parts.iter().map(|part| part.rows_of_trace(id).unwrap()).sum();
+        assert_eq!(joined.rows_of_trace(id).unwrap(), rows);
+    }
+    let groups = parts.iter().flat_map(|part| part.row_groups());
+    for (ours, theirs) in joined.row_groups().zip(groups) {
+        assert_eq!(
+            (ours.rows(), ours.traces(), ours.range()),
+            (theirs.rows(), theirs.traces(), theirs.range())
+        );
+        let table = |group: RowGroup<'_>| format!("{:?}", group.table().unwrap());
+        assert_eq!(table(ours), table(theirs));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn joined_parts_have_the_rows_of_their_inputs(
+        inputs in vec(vec(arbitrary::span(), 1..20), 2..6),
+        filters in vec(arbitrary::filter(), 8),
+    ) {
+        let (_dir, parts) = parts_of(&inputs);
+        let (_joined_dir, joined) = merged_part(&parts, 0);
+        assert_joined(&joined, &parts);
+        for filter in &filters {
+            let is_there = parts.iter().any(|part| part.may_match(filter).unwrap());
+            prop_assert!(joined.may_match(filter).unwrap() || !is_there, "{filter:?}");
+            for (ours, theirs) in joined.row_groups().zip(parts.iter().flat_map(|part| part.row_groups())) {
+                prop_assert_eq!(ours.candidates(filter).unwrap(), theirs.candidates(filter).unwrap(), "{:?}", filter);
+            }
+        }
+        // A joined part is an input like any other, of both kinds of merges.
+        let two = [Arc::clone(&joined), Arc::clone(&parts[0])];
+        let (_twice_dir, twice) = merged_part(&two, 0);
+        assert_joined(&twice, &two);
+        let (_rows_dir, rows) = merged_part(&two, usize::MAX);
+        assert_same(&read_all(&rows).unwrap(), &expected(&inputs));
+        prop_assert_eq!(rows.runs().len(), 1);
+    }
+}
+
+/// Spans whose attributes come in another order in each part, with some that only one of them has.
+fn differing(part: u64) -> Vec<Span> {
+    let mut keys = ["user", "route", "shop", "own"].map(str::to_owned);
+    keys[3] = format!("own-{part}");
+    keys.rotate_left(part as usize % 4);
+    let one = |row: u64| {
+        let one = span("op").trace(u128::from(row % 700) + 1).id(part * 100_000 + row + 1).after(row);
+        let with = |one: crate::testing::SpanBuilder, key: &String| {
+            one.attribute(key, &*format!("{key}-{}", row % 600))
+        };
+        let one = keys.iter().fold(one, with);
+        if row % 3 == part % 3 { one.attribute("count", row as i64).build() } else { one.build() }
+    };
+    (0..3_000).map(one).collect()
+}
+
+#[test]
+fn attribute_columns_of_joined_parts_find_their_place() {
+    let (_dir, parts) = parts_of(&[differing(0), differing(1), differing(2)]);
+    assert_ne!(parts[0].attributes(), parts[1].attributes());
+    let (dir, joined) = merged_part(&parts, 3_000);
+    assert_eq!(joined.row_groups().len(), 3);
+    assert_eq!(joined.runs(), [0..1, 1..2, 2..3]);
+    assert_joined(&joined, &parts);
+    // Parquet's own reader sees the same.
+    let file = std::fs::File::open(dir.path().join(part::SPANS_FILE)).unwrap();
+    let reader = parquet::file::reader::SerializedFileReader::new(file).unwrap();
+    let rows = parquet::file::reader::FileReader::get_row_iter(&reader, None).unwrap();
+    let texts: Vec<String> = rows.map(|row| row.unwrap().to_string()).collect();
+    assert_eq!(texts.len(), 9_000);
+    for (text, span) in texts.iter().zip(read_all(&joined).unwrap()) {
+        for (key, value) in [("user", "user-"), ("own-1", "own-1-")] {
+            let of_span = span.attributes.iter().any(|attribute| attribute.key == key);
+            assert_eq!(text.contains(&format!("attr.{key}: \"{value}")), of_span, "{text}");
+        }
+    }
+}
+
+#[test]
+fn parts_are_joined_only_where_their_row_groups_are_full_and_their_columns_fit() {
+    let (_dir, parts) = parts_of(&[fleet(0, 500), fleet(1, 300)]);
+    assert!(Join::of(&parts, 400).is_some());
+    assert!(Join::of(&parts, 401).is_none());
+    let wide = |part: u64| {
+        let one = span("wide").id(part + 1);
+        (0..200).fold(one, |one, key| one.attribute(&format!("k{part}-{key}"), "v")).build()
+    };
+    let (_dir, parts) = parts_of(&[vec![wide(0)], vec![wide(1)]]);
+    assert!(Join::of(&parts[..1], 0).is_some());
+    assert!(Join::of(&parts, 0).is_none());
+}
+
+#[test]
+fn damage_is_met_when_it_would_be_copied() {
+    let (dir, parts) = parts_of(&[fleet(0, 3_000), fleet(1, 3_000)]);
+    for name in ["spans.parquet", "part.idx"] {
+        let path = dir.path().join(parts[1].id().dir_name()).join(name);
+        let whole = std::fs::read(&path).unwrap();
+        // The end of the index is the trace filter, and that of the other file is for other tools: neither is copied.
+        let places = (8..whole.len() / 2).step_by(whole.len() / 40);
+        let noticed = places.filter(|at| {
+            let mut bytes = whole.clone();
+            bytes[*at] ^= 0x10;
+            std::fs::write(&path, &bytes).unwrap();
+            let reopened: Vec<SharedPart> = parts
+                .iter()
+                .map(|part| {
+                    Arc::new(
+                        Part::open(&dir.path().join(part.id().dir_name()), part.id(), &Cache::new(0))
+                            .unwrap(),
+                    )
+                })
+                .collect();
+            let to = TempDir::new().unwrap();
+            let copied = write_to(&Disk::default(), to.path(), &reopened, 0, || true);
+            match copied {
+                Err(error) => {
+                    assert!(quarantine::is_damage(&error), "{error}");
+                    assert!(reopened[0].damage().is_none() && reopened[1].damage().is_some());
+                    true
+                }
+                // Between pages stand their headers, which are copied without a look: whoever reads the part does not need them.
+                Ok(_) => false,
+            }
+        });
+        let noticed = noticed.count();
+        assert!(noticed >= 12, "{name}: {noticed}");
+        std::fs::write(&path, &whole).unwrap();
+    }
 }

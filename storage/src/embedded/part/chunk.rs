@@ -1,5 +1,7 @@
 //! Writing one column of a row group: its pages, and what Parquet's footer says of them.
 
+use std::io::Write;
+
 use bytes::Bytes;
 use parquet::basic::Encoding;
 use parquet::column::page::{CompressedPage, Page, PageWriter};
@@ -30,7 +32,7 @@ impl<'a> Chunk<'a> {
         compressor: Option<&'a mut Compressor>,
         page_rows: usize,
     ) -> Self {
-        let codec = compressor.as_ref().map_or(Codec::Plain, |compressor| compressor.codec());
+        let codec = if compressor.is_some() { Codec::Zstd } else { Codec::Plain };
         let pages = ColumnPages { encoding, codec, page_rows, dictionary: None, pages: Vec::new() };
         Self { column, compressor, file: TrackedWrite::new(Vec::new()), decompressed_bytes: 0, pages }
     }
@@ -103,6 +105,29 @@ impl<'a> Chunk<'a> {
             values: values as u32,
             crc32c,
         })
+    }
+
+    /// Writes pages of another file as they are, in the encoding and codec of this chunk: `bytes` are those of that file from `begin` to the end
+    /// of the last page.
+    pub(super) fn copy(
+        &mut self,
+        dictionary: Option<&PageMeta>,
+        pages: &[PageMeta],
+        begin: u64,
+        bytes: &[u8],
+    ) -> Result<()> {
+        let (mut end, at) = (begin, self.file.bytes_written() as u64);
+        let mut copied = |page: &PageMeta| {
+            let header_len = page.offset - end;
+            end = page.offset + u64::from(page.len);
+            self.decompressed_bytes += header_len as usize + page.decompressed_len as usize;
+            PageMeta { offset: page.offset - begin + at, ..*page }
+        };
+        if let Some(dictionary) = dictionary {
+            self.pages.dictionary = Some(copied(dictionary));
+        }
+        self.pages.pages.extend(pages.iter().map(copied));
+        Ok(self.file.write_all(bytes)?)
     }
 
     /// The bytes of the chunk, what the footer says of it, and its pages, with offsets from the chunk's begin.

@@ -5,13 +5,13 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::codec::{Codec, Compressor, Effort, ZSTD_LEVEL};
+use super::codec::{Codec, Compressor, ZSTD_LEVEL};
 use super::corrupt;
 use super::disk::{Disk, NewFile};
 use super::meta::Section;
 use crate::QueryError;
 
-/// Is set in the length of a section that is compressed with LZ4.
+/// Is set in the length of a section that is compressed with LZ4, as format 4 did in sealed segments.
 const LZ4_SECTION: u32 = 1 << 31;
 
 /// A file of a part, read by any number of threads at once.
@@ -78,11 +78,11 @@ pub(super) struct IndexWriter {
 }
 
 impl IndexWriter {
-    pub(super) fn create(disk: &Disk, path: &Path, effort: Effort) -> io::Result<Self> {
+    pub(super) fn create(disk: &Disk, path: &Path) -> io::Result<Self> {
         Ok(Self {
             file: BufWriter::new(disk.create(path)?),
             offset: 0,
-            compressor: Compressor::new(effort, ZSTD_LEVEL)?,
+            compressor: Compressor::new(ZSTD_LEVEL)?,
         })
     }
 
@@ -94,10 +94,9 @@ impl IndexWriter {
         Ok(section)
     }
 
-    /// Writes a section that is read as a whole: its length of four bytes, whose highest bit says by which codec, then its content.
+    /// Writes a section that is read as a whole: its length of four bytes, then its content.
     pub(super) fn compressed(&mut self, bytes: &[u8]) -> io::Result<Section> {
-        let codec = if self.compressor.codec() == Codec::Lz4 { LZ4_SECTION } else { 0 };
-        let mut section = (bytes.len() as u32 | codec).to_le_bytes().to_vec();
+        let mut section = (bytes.len() as u32).to_le_bytes().to_vec();
         section.extend(self.compressor.compress(bytes)?);
         self.raw(&section)
     }

@@ -10,9 +10,10 @@ use super::cache::{Cache, Entry, Key, What};
 use super::field::{Field, Projection};
 use super::meta::{RowGroupMeta, Section};
 use super::needles::Needles;
-use super::pages::PageIndex;
+use super::pages::{ColumnPages, PageIndex};
 use super::postings::{List, Postings, ordinals};
 use super::table::TraceTable;
+use super::traces::TraceFilter;
 use super::{Part, corrupt, read};
 use crate::QueryError;
 use crate::query::TimeRange;
@@ -23,6 +24,9 @@ pub(in super::super) use candidates::Candidates;
 
 /// Trace ids that are read at once while one is looked for.
 const IDS_PER_PROBE: usize = 64;
+
+/// What stands in front of the first row group of a Parquet file.
+const PARQUET_MAGIC_LEN: u64 = 4;
 
 /// Rows of a part that were written together.
 #[derive(Clone, Copy)]
@@ -46,7 +50,7 @@ impl<'a> RowGroup<'a> {
         Self { cache, ..self }
     }
 
-    fn meta(self) -> &'a RowGroupMeta {
+    pub(super) fn meta(self) -> &'a RowGroupMeta {
         &self.part.meta.row_groups[self.number]
     }
 
@@ -71,10 +75,30 @@ impl<'a> RowGroup<'a> {
         TimeRange { start_unix_ns: meta.min_start_unix_ns, end_unix_ns: meta.max_start_unix_ns }
     }
 
-    /// Whether the trace is in the range of ids that are here.
-    pub(in super::super) fn may_have(self, trace_id: TraceId) -> bool {
+    /// Whether the trace may be here.
+    fn may_have(self, trace_id: TraceId) -> Result<bool, QueryError> {
         let (meta, id) = (self.meta(), trace_id.to_string());
-        meta.first_trace <= id && id <= meta.last_trace
+        if id < meta.first_trace || meta.last_trace < id {
+            return Ok(false);
+        }
+        let Some(section) = meta.filter else { return Ok(true) };
+        let entry = self.cached(What::Filter, || {
+            let bytes = self.part.index.raw_section(section)?;
+            Ok(Entry::Filter(Arc::new(TraceFilter::from_bytes(&bytes).map_err(corrupt)?)))
+        })?;
+        if let Entry::Filter(filter) = entry { Ok(filter.may_have(trace_id)) } else { Err(misfiled()) }
+    }
+
+    /// Whether its trace ids come behind those of another row group, the last of which may go on here.
+    pub(super) fn follows(self, other: Self) -> bool {
+        other.meta().last_trace <= self.meta().first_trace
+    }
+
+    /// Where its first column begins in the file: row groups lie one behind the other.
+    pub(super) fn begin(self) -> Result<u64, QueryError> {
+        let Some(before) = self.number.checked_sub(1) else { return Ok(PARQUET_MAGIC_LEN) };
+        let pages = Self { number: before, ..self }.pages()?;
+        pages.columns.last().and_then(ColumnPages::end).ok_or_else(|| corrupt("a row group has no columns"))
     }
 
     /// Reads the projected columns of some rows.
@@ -106,15 +130,18 @@ impl<'a> RowGroup<'a> {
         // Those of the whole part with the first row group.
         let of_part = if self.number == 0 { self.part.meta.needles.as_slice() } else { &[] };
         let needles = meta.needles.iter().chain(of_part).map(|needles| needles.section);
-        for section in [meta.pages, meta.table, meta.postings].into_iter().chain(needles) {
+        for section in [meta.pages, meta.table, meta.postings].into_iter().chain(meta.filter).chain(needles) {
             self.part.index.raw_section(section)?;
         }
-        self.postings()?.lists().try_for_each(|list| self.list(list).map(drop))?;
+        self.all_lists()?;
         self.load(0..self.rows(), &Projection::all()).map(drop)
     }
 
     /// The rows of a trace; empty when it has none here.
     pub(in super::super) fn rows_of_trace(self, trace_id: TraceId) -> Result<Range<usize>, QueryError> {
+        if !self.may_have(trace_id)? {
+            return Ok(0..0);
+        }
         match self.part.noticed(self.ordinal(trace_id))? {
             Some(ordinal) => Ok(self.table()?.rows(ordinal)),
             None => Ok(0..0),
@@ -215,10 +242,22 @@ impl<'a> RowGroup<'a> {
         Ok(true)
     }
 
-    fn list(self, list: &List) -> Result<Vec<u32>, QueryError> {
+    /// The lists of its postings, one behind the other.
+    pub(super) fn all_lists(self) -> Result<Vec<u8>, QueryError> {
+        let mut all = Vec::new();
+        for list in self.postings()?.lists() {
+            all.extend(self.list_bytes(list)?);
+        }
+        Ok(all)
+    }
+
+    fn list_bytes(self, list: &List) -> Result<Vec<u8>, QueryError> {
         let len = (list.bytes.end - list.bytes.start) as usize;
-        let bytes = self.part.index.read_checked(self.meta().lists + list.bytes.start, len, list.crc32c);
-        let ordinals = bytes.and_then(|bytes| ordinals(&bytes).map_err(corrupt));
+        self.part.index.read_checked(self.meta().lists + list.bytes.start, len, list.crc32c)
+    }
+
+    fn list(self, list: &List) -> Result<Vec<u32>, QueryError> {
+        let ordinals = self.list_bytes(list).and_then(|bytes| ordinals(&bytes).map_err(corrupt));
         self.part.noticed(ordinals.and_then(|ordinals| match ordinals.last() {
             Some(&last) if last as usize >= self.traces() => Err(corrupt("a posting is of no trace")),
             _ => Ok(ordinals),

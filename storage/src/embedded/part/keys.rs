@@ -29,6 +29,8 @@ pub(super) fn of_links(column: &Blobs) -> Option<Vec<String>> {
 #[derive(Debug, Default)]
 pub(super) struct DecodedKeys {
     known: BTreeSet<String>,
+    // Not all of them are known.
+    are_any: bool,
 }
 
 impl DecodedKeys {
@@ -40,9 +42,19 @@ impl DecodedKeys {
         }
     }
 
+    /// Sees a list of another part; `None` where that has any keys.
+    pub(super) fn see_all(&mut self, list: Option<&[String]>) {
+        self.are_any |= list.is_none();
+        let new = list.unwrap_or_default().iter().filter(|key| !self.known.contains(*key));
+        // One more than the limit is enough to know that there are too many.
+        let room = (MAX_KEYS + 1).saturating_sub(self.known.len());
+        let new: Vec<String> = new.take(room).cloned().collect();
+        self.known.extend(new);
+    }
+
     /// The list of them, unless there are too many.
     pub(super) fn into_list(self) -> Option<Vec<String>> {
-        (self.known.len() <= MAX_KEYS).then(|| self.known.into_iter().collect())
+        (!self.are_any && self.known.len() <= MAX_KEYS).then(|| self.known.into_iter().collect())
     }
 }
 

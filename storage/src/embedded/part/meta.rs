@@ -55,6 +55,9 @@ pub(in super::super) struct RowGroupMeta {
     pub(super) postings: Section,
     /// Where the lists of `postings` begin.
     pub(super) lists: u64,
+    /// The filter over its trace ids, where they do not all come behind those of the row group before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) filter: Option<Section>,
     /// Of attribute columns with many distinct values, the filters of their pages.
     pub(super) needles: Vec<NeedleMeta>,
     /// Keys of attributes that are in no column of their own; absent when there are too many to list.

@@ -51,6 +51,12 @@ pub(super) struct ColumnPages {
 }
 
 impl ColumnPages {
+    /// Where the last page ends in the file.
+    pub(super) fn end(&self) -> Option<u64> {
+        let last = self.pages.last().or(self.dictionary.as_ref())?;
+        Some(last.offset + u64::from(last.len))
+    }
+
     /// The pages that hold some of these rows.
     pub(super) fn pages_of(&self, rows: &Range<usize>) -> Range<usize> {
         if rows.is_empty() { 0..0 } else { rows.start / self.page_rows..rows.end.div_ceil(self.page_rows) }

@@ -23,6 +23,11 @@ impl Placement {
         Self { rank, present: vec![0; rows.div_ceil(8)], source: vec![0; rows] }
     }
 
+    /// For so many rows of which none has a value.
+    pub(super) fn of_none(rows: usize) -> Self {
+        Self { rank: Vec::new(), present: vec![0; rows.div_ceil(8)], source: Vec::new() }
+    }
+
     /// Places a column whose values belong to these old rows.
     pub(super) fn place(&mut self, old_rows: &[u32]) -> Placed<'_> {
         self.place_each(old_rows, 0..)

@@ -15,10 +15,8 @@ use crate::query::{AttributeScope, SpanFilter};
 use crate::testing::{arbitrary, attribute, span};
 use laneway_proto::otlp::reader::TracesRequest;
 
-const EFFORTS: [Effort; 2] = [Effort::Little, Effort::Full];
-
 /// A part of these spans, in row groups of so many rows.
-fn part_in_groups(spans: &[Span], rows: usize, effort: Effort) -> (TempDir, Part) {
+fn part_in_groups(spans: &[Span], rows: usize) -> (TempDir, Part) {
     let dir = TempDir::new().unwrap();
     let mut segment = Segment::default();
     let bytes = to_otlp::traces_data(spans);
@@ -28,7 +26,7 @@ fn part_in_groups(spans: &[Span], rows: usize, effort: Effort) -> (TempDir, Part
         .attributes
         .iter()
         .map(|column| AttributeMeta { key: column.key.clone(), kind: column.kind() });
-    let mut writer = PartWriter::create(&Disk::default(), dir.path(), attributes.collect(), effort).unwrap();
+    let mut writer = PartWriter::create(&Disk::default(), dir.path(), attributes.collect()).unwrap();
     for rows in order(columns).chunks(rows) {
         writer.push(columns, rows).unwrap();
     }
@@ -39,7 +37,7 @@ fn part_in_groups(spans: &[Span], rows: usize, effort: Effort) -> (TempDir, Part
 
 /// A part as a segment becomes.
 fn part_of(spans: &[Span]) -> (TempDir, Part) {
-    part_in_groups(spans, usize::MAX, Effort::Little)
+    part_in_groups(spans, usize::MAX)
 }
 
 fn open(dir: &Path) -> Result<Part, QueryError> {
@@ -65,7 +63,7 @@ pub(in super::super) fn read_all(part: &Part) -> Result<Vec<Span>, QueryError> {
 /// The spans of a trace, as a query reads them.
 fn trace(part: &Part, id: u128) -> Vec<Span> {
     let id = TraceId::from_bytes(id.to_be_bytes()).unwrap();
-    let groups = part.row_groups().filter(|group| part.may_have(id) && group.may_have(id));
+    let groups = part.row_groups().filter(|_| part.may_have(id));
     groups.flat_map(|group| read(group, group.rows_of_trace(id).unwrap()).unwrap()).collect()
 }
 
@@ -104,8 +102,8 @@ fn any_range_of_rows_is_read_back_as_written() {
 #[test]
 fn every_trace_is_found_however_the_rows_are_grouped() {
     let spans = many_spans();
-    for (rows, effort) in [(usize::MAX, Effort::Full), (3_000, Effort::Little), (1_001, Effort::Full)] {
-        let (_dir, part) = part_in_groups(&spans, rows, effort);
+    for rows in [usize::MAX, 3_000, 1_001] {
+        let (_dir, part) = part_in_groups(&spans, rows);
         assert_eq!(read_all(&part).unwrap(), spans);
         for id in (1..=715).step_by(7) {
             let expected: Vec<_> = spans
@@ -154,8 +152,8 @@ proptest! {
 
     /// No trace that matches is left out, whatever the filter, and every span comes back as it was.
     #[test]
-    fn candidates_hold_every_match(spans in arbitrary::spans(1..40), filters in prop::collection::vec(arbitrary::filter(), 8), rows in 5..50usize, effort in prop::sample::select(&EFFORTS)) {
-        let (_dir, part) = part_in_groups(&spans, rows, effort);
+    fn candidates_hold_every_match(spans in arbitrary::spans(1..40), filters in prop::collection::vec(arbitrary::filter(), 8), rows in 5..50usize) {
+        let (_dir, part) = part_in_groups(&spans, rows);
         let stored = read_all(&part).unwrap();
         // Debug text, since NaN is not equal to itself.
         let text = |span: &Span| format!("{span:?}");
@@ -190,13 +188,7 @@ fn spans_of_orders(count: u64) -> Vec<Span> {
 
 #[test]
 fn a_part_says_at_once_which_values_it_does_not_have() {
-    for effort in EFFORTS {
-        let (_dir, part) = part_in_groups(&spans_of_orders(90_000), 45_000, effort);
-        assert_says_at_once_which_values_it_does_not_have(&part);
-    }
-}
-
-fn assert_says_at_once_which_values_it_does_not_have(part: &Part) {
+    let (_dir, part) = part_in_groups(&spans_of_orders(90_000), 45_000);
     let may_match = |scope, key: &str, text: String| {
         part.may_match(&SpanFilter::Attribute { scope, key: key.to_owned(), text }).unwrap()
     };

@@ -1,5 +1,7 @@
 //! Which traces a part holds.
 
+use std::io;
+
 use laneway_proto::TraceId;
 use xorf::{BinaryFuse16, Descriptor, Filter};
 
@@ -8,18 +10,27 @@ use super::encoding::{Cut, take_u32};
 /// A filter that tells at once that a trace is not in a part; it says "maybe" for one absent trace in 65,536.
 ///
 /// A binary fuse filter of 16 bits (Graf and Lemire, "Binary Fuse Filters", 2022) over 64 bits of the trace id. It is the one
-/// index that is always in memory: 2.3 bytes a trace.
+/// index that is always in memory: 2.3 bytes a trace. Of a part whose row
+/// groups were those of other parts, each row group has one of its own too, which is read when it is asked.
+#[derive(Debug)]
 pub(super) struct TraceFilter(BinaryFuse16);
 
 impl TraceFilter {
-    /// The filter of these keys, which are distinct.
-    pub(super) fn new(keys: &[u64]) -> Result<Self, &'static str> {
-        BinaryFuse16::try_from(keys).map(Self)
+    /// The filter of these keys.
+    pub(super) fn new(mut keys: Vec<u64>) -> io::Result<Self> {
+        keys.sort_unstable();
+        keys.dedup();
+        BinaryFuse16::try_from(keys).map(Self).map_err(io::Error::other)
     }
 
     /// Whether the trace may be here.
     pub(super) fn may_have(&self, trace_id: TraceId) -> bool {
         self.0.contains(&filter_key(trace_id.to_bytes()))
+    }
+
+    /// Bytes of memory in use.
+    pub(super) fn memory_bytes(&self) -> usize {
+        size_of_val(&*self.0.fingerprints)
     }
 
     pub(super) fn to_bytes(&self) -> Vec<u8> {

@@ -4,7 +4,6 @@
 //! Space-Efficient Bloom Filters", 2007): all that is known of a value stands in one block, so that one short read tells. It is
 //! neither read as a whole nor kept in memory: what asking costs grows with the number of parts, and with nothing else.
 
-use super::codec::Effort;
 use super::encoding::Cut;
 
 /// Of a block: eight words of 32 bits, in each of which a value sets one.
@@ -66,14 +65,10 @@ impl ValueHashes {
         (self.hashes, self.is_partial) = (Vec::new(), true);
     }
 
-    /// The filter of a part with so many rows, where one is of use and not too large. With little effort, which the part will not be kept for
-    /// long with, none is too large.
-    pub(super) fn into_filter(mut self, rows: usize, effort: Effort) -> Option<Vec<u8>> {
+    /// The filter of a part with so many rows, where one is of use and not too large.
+    pub(super) fn into_filter(mut self, rows: usize) -> Option<Vec<u8>> {
         if self.is_partial || !self.has_many {
             return None;
-        }
-        if effort == Effort::Little {
-            return Some(filter(&self.hashes));
         }
         self.hashes.sort_unstable();
         self.hashes.dedup();

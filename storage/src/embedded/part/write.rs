@@ -9,7 +9,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 
 use super::super::columns::{Columns, resource, scope};
-use super::codec::{Compressors, Effort};
+use super::codec::Compressors;
 use super::disk::{Disk, NewFile};
 use super::field::{Field, attribute_type};
 use super::file::IndexWriter;
@@ -22,25 +22,20 @@ use super::value_filter::ValueHashes;
 use super::{FORMAT, INDEX_FILE, META_FILE, SPANS_FILE, keys, postings};
 
 mod attribute;
+mod copy;
 mod group;
 
 use group::{GroupWriter, Written};
 
 /// Writes a segment's spans as a part of one row group into an existing directory, and syncs it; in the order given, which is that of
 /// [`order()`](super::order()).
-pub(in super::super) fn write(
-    disk: &Disk,
-    columns: &Columns,
-    order: &[u32],
-    dir: &Path,
-    effort: Effort,
-) -> io::Result<()> {
+pub(in super::super) fn write(disk: &Disk, columns: &Columns, order: &[u32], dir: &Path) -> io::Result<()> {
     let attributes = columns
         .attributes
         .iter()
         .map(|column| AttributeMeta { key: column.key.clone(), kind: column.kind() })
         .collect();
-    let mut writer = PartWriter::create(disk, dir, attributes, effort)?;
+    let mut writer = PartWriter::create(disk, dir, attributes)?;
     writer.push(columns, order)?;
     writer.finish()
 }
@@ -53,7 +48,7 @@ pub(in super::super) struct PartWriter {
     index: IndexWriter,
     compressors: Compressors,
     meta: PartMeta,
-    // Keys of the trace filter, ascending per row group.
+    // Keys of the trace filter.
     traces: Vec<u64>,
     // By attribute column.
     values: Vec<ValueHashes>,
@@ -67,7 +62,6 @@ impl PartWriter {
         disk: &Disk,
         dir: &Path,
         attributes: Vec<AttributeMeta>,
-        effort: Effort,
     ) -> io::Result<Self> {
         let fields = Field::ALL.iter().map(|field| field.parquet_type());
         let types = fields.chain(attributes.iter().map(attribute_type)).collect::<Result<Vec<_>, _>>();
@@ -85,8 +79,8 @@ impl PartWriter {
             disk: disk.clone(),
             dir: dir.to_owned(),
             spans: spans.map_err(io::Error::other)?,
-            index: IndexWriter::create(disk, &dir.join(INDEX_FILE), effort)?,
-            compressors: Compressors::new(effort)?,
+            index: IndexWriter::create(disk, &dir.join(INDEX_FILE))?,
+            compressors: Compressors::new()?,
             meta: PartMeta {
                 format: FORMAT,
                 rows: 0,
@@ -106,8 +100,7 @@ impl PartWriter {
         })
     }
 
-    /// Writes some rows as a row group, in the order given, which is that of [`order()`](super::order()). Rows of one call come behind those of
-    /// the calls before it; only the last trace of one call may go on as the first of the next. The attribute columns are the
+    /// Writes some rows as a row group, in the order given, which is that of [`order()`](super::order()). The attribute columns are the
     /// first of those that the part was begun with.
     pub(in super::super) fn push(&mut self, columns: &Columns, order: &[u32]) -> io::Result<()> {
         if order.is_empty() {
@@ -130,7 +123,16 @@ impl PartWriter {
         let starts = || order.iter().map(|&row| columns.start_unix_ns[row as usize]);
         let (min_start_unix_ns, max_start_unix_ns) =
             (starts().min().unwrap_or_default(), starts().max().unwrap_or_default());
+        let traces: Vec<u64> =
+            ends.iter().map(|&end| filter_key(columns.trace_id[order[end - 1] as usize])).collect();
+        let first_trace = hex(columns.trace_id[order[0] as usize]);
+        // Where trace ids ascend from one row group to the next, the first and the last of each tell enough.
+        let is_behind = self.meta.row_groups.last().is_none_or(|before| before.last_trace <= first_trace);
         let index = &mut self.index;
+        let filter = match is_behind {
+            true => None,
+            false => Some(index.raw(&TraceFilter::new(traces.clone())?.to_bytes())?),
+        };
         let mut needles = Vec::new();
         for (attribute, (found, values)) in found.into_iter().zip(&mut self.values).enumerate() {
             values.add(found.hashes.as_deref(), found.has_many);
@@ -143,36 +145,39 @@ impl PartWriter {
             traces: ends.len(),
             min_start_unix_ns,
             max_start_unix_ns,
-            first_trace: hex(columns.trace_id[order[0] as usize]),
+            first_trace,
             last_trace: hex(columns.trace_id[order[order.len() - 1] as usize]),
             pages: index.compressed(&PageIndex::new(pages).to_bytes())?,
             table: index.compressed(&table.to_bytes())?,
             postings: index.compressed(&postings)?,
             lists: index.raw(&lists)?.offset,
+            filter,
             needles,
             residual_keys: keys::of_attributes(&columns.residual),
             event_keys: keys::of_events(&columns.events),
             link_keys: keys::of_links(&columns.links),
         };
+        self.add(row_group, traces);
+        Ok(())
+    }
+
+    /// Adds a row group, which is written, with the keys of its traces.
+    fn add(&mut self, row_group: RowGroupMeta, traces: Vec<u64>) {
         let meta = &mut self.meta;
         meta.rows += row_group.rows;
-        meta.min_start_unix_ns = meta.min_start_unix_ns.min(min_start_unix_ns);
-        meta.max_start_unix_ns = meta.max_start_unix_ns.max(max_start_unix_ns);
+        meta.min_start_unix_ns = meta.min_start_unix_ns.min(row_group.min_start_unix_ns);
+        meta.max_start_unix_ns = meta.max_start_unix_ns.max(row_group.max_start_unix_ns);
         meta.row_groups.push(row_group);
-        self.traces.extend(ends.iter().map(|&end| filter_key(columns.trace_id[order[end - 1] as usize])));
-        Ok(())
+        self.traces.extend(traces);
     }
 
     /// Writes what is left, and makes everything durable.
     pub(in super::super) fn finish(mut self) -> io::Result<()> {
-        self.traces.sort_unstable();
-        self.traces.dedup();
-        let filter = TraceFilter::new(&self.traces).map_err(io::Error::other)?;
-        let effort = self.compressors.effort;
-        // With full effort, an only row group has filters of its own.
-        if effort == Effort::Little || self.meta.row_groups.len() > 1 {
+        let filter = TraceFilter::new(self.traces)?;
+        // An only row group has filters of its own.
+        if self.meta.row_groups.len() > 1 {
             for (attribute, values) in self.values.into_iter().enumerate() {
-                if let Some(filter) = values.into_filter(self.meta.rows, effort) {
+                if let Some(filter) = values.into_filter(self.meta.rows) {
                     self.meta.needles.push(NeedleMeta { attribute, section: self.index.raw(&filter)? });
                 }
             }

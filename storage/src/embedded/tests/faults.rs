@@ -88,19 +88,30 @@ fn merge_failing(store: &EmbeddedStore, nth: usize, errno: Errno) -> Result<Outc
 
 #[tokio::test]
 async fn a_merge_that_cannot_be_written_changes_nothing_and_can_be_repeated() {
+    // Joined, and merged row by row.
+    for full_group_spans in [1, usize::MAX] {
+        cannot_be_written_and_can_be_repeated(full_group_spans).await;
+    }
+}
+
+async fn cannot_be_written_and_can_be_repeated(full_group_spans: usize) {
+    let options = |dir: &Path| {
+        let options = unmerged(dir);
+        Options { merge: MergeOptions { full_group_spans, ..options.merge }, ..options }
+    };
     let dir = TempDir::new().unwrap();
     store_of(unmerged(dir.path()), 8).await.close().await;
     let before = part_dirs(dir.path());
     let calls = {
         let copy = killed(dir.path());
-        let store = EmbeddedStore::open(unmerged(copy.path())).unwrap();
+        let store = EmbeddedStore::open(options(copy.path())).unwrap();
         assert_eq!(merge_failing(&store, usize::MAX, ERRORS[0]).unwrap(), Outcome::Merged);
         store.shared.disk.faults.calls()
     };
     let expected: Vec<u64> = (10..90).collect();
     for (nth, errno) in (0..calls.len()).flat_map(|nth| ERRORS.map(|errno| (nth, errno))) {
         let copy = killed(dir.path());
-        let store = EmbeddedStore::open(unmerged(copy.path())).unwrap();
+        let store = EmbeddedStore::open(options(copy.path())).unwrap();
         let error = merge_failing(&store, nth, errno).unwrap_err();
         let faults = &store.shared.disk.faults;
         let call = faults.failed().unwrap();

@@ -1,4 +1,4 @@
-//! Data directories as this version and earlier ones write them: part formats 2, 3 and 4, log format 1. They stay in the repository, and are
+//! Data directories as this version and earlier ones write them: part formats 2 to 5, log format 1. They stay in the repository, and are
 //! opened, for as long as these formats are read.
 
 use std::path::PathBuf;
@@ -107,6 +107,11 @@ async fn a_data_directory_of_format_4_is_read_and_deleted_from() {
     is_read_and_deleted_from(4).await;
 }
 
+#[tokio::test]
+async fn a_data_directory_of_format_5_is_read_and_deleted_from() {
+    is_read_and_deleted_from(5).await;
+}
+
 async fn is_read_and_deleted_from(format: u32) {
     let dir = TempDir::new().unwrap();
     copy_dir(&testdata(format), dir.path());
@@ -139,7 +144,9 @@ async fn write_the_fixture() {
     }
     store.close().await;
     drop(store);
-    let store = EmbeddedStore::open(options(super::options(dir.path()))).unwrap();
+    // Joined: before format 5, rows were merged.
+    let merge = MergeOptions { full_group_spans: 1, ..MergeOptions::default() };
+    let store = EmbeddedStore::open(options(Options { merge, ..super::options(dir.path()) })).unwrap();
     merge_all(&store);
     append(&store, &spans_of(SEALED)).await;
     seal(&store).await;
@@ -150,7 +157,7 @@ async fn write_the_fixture() {
     let killed = killed(dir.path());
     assert_eq!(part_dirs(killed.path()).len(), 2);
     for kept in ["parts", "wal", "FORMAT"] {
-        let (from, to) = (killed.path().join(kept), testdata(4).join(kept));
+        let (from, to) = (killed.path().join(kept), testdata(5).join(kept));
         if from.is_dir() {
             copy_dir(&from, &to);
         } else {

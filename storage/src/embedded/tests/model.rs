@@ -40,9 +40,10 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Small enough for merges of both tiers within a few steps.
+/// Small enough for merges of both tiers within a few steps, some of which join parts.
 fn small(dir: &Path) -> Options {
-    Options { merge: MergeOptions { max_part_spans: 40, ..MergeOptions::default() }, ..options(dir) }
+    let merge = MergeOptions { max_part_spans: 40, full_group_spans: 6, ..MergeOptions::default() };
+    Options { merge, ..options(dir) }
 }
 
 struct Life {

@@ -40,7 +40,7 @@ fn there_is_a_filter_only_of_values_that_are_all_known_and_not_too_many() {
         for (seed, (count, has_many)) in groups.iter().enumerate() {
             all.add(count.map(|count| hashes(seed as u64, count)).as_deref(), *has_many);
         }
-        all.into_filter(10_000, Effort::Full).is_some()
+        all.into_filter(10_000).is_some()
     };
     assert!(add(&[(Some(600), true), (Some(400), false)]));
     assert!(!add(&[(Some(600), true), (Some(401), false)]), "too many for the rows");
@@ -49,5 +49,5 @@ fn there_is_a_filter_only_of_values_that_are_all_known_and_not_too_many() {
     // The same ones again and again are not many.
     let mut all = ValueHashes::default();
     (0..2_000).for_each(|_| all.add(Some(&hashes(1, 1_000)), true));
-    assert!(all.into_filter(10_000, Effort::Full).is_some());
+    assert!(all.into_filter(10_000).is_some());
 }

@@ -9,7 +9,7 @@ use parquet::schema::types::ColumnDescPtr;
 
 use super::super::super::columns::{AttributeColumn, AttributeValues, Coded, MAX_DISTINCT_SHARE};
 use super::super::chunk::Chunk;
-use super::super::codec::{Compressor, Effort};
+use super::super::codec::Compressor;
 use super::super::encoding::{byte_array, hybrid, split};
 use super::super::needles::{self, Needles};
 use super::super::pages::PageEncoding;
@@ -28,20 +28,19 @@ const MIN_NEEDLE_REPEATS: usize = 4;
 pub(super) struct Found {
     /// Whether it has so many distinct values that filters are of use.
     pub(super) has_many: bool,
-    /// Filters of its pages, if these are wanted and of use.
+    /// Filters of its pages, if these are of use.
     pub(super) needles: Option<Needles>,
     /// The hashes of all its values, some maybe more than once; `None` where they were not hashed.
     pub(super) hashes: Option<Vec<u64>>,
 }
 
-/// Writes a column of a row group with so many rows; returns what finds its values. With little effort, its pages get no filters.
+/// Writes a column of a row group with so many rows; returns what finds its values.
 pub(super) fn write<'c>(
     column: &AttributeColumn,
     placement: &mut Placement,
     rows: usize,
     descriptor: &ColumnDescPtr,
     compressor: &'c mut Compressor,
-    effort: Effort,
 ) -> Result<(Chunk<'c>, Found), ParquetError> {
     let page_rows = page_rows(column.rows.len(), rows);
     let old_rows = &column.rows;
@@ -50,15 +49,15 @@ pub(super) fn write<'c>(
     match &column.values {
         AttributeValues::String(coded) if coded.values.len() * MAX_DISTINCT_SHARE > coded.ids.len() => {
             let placed = placement.place(old_rows);
-            plain(chunk(PageEncoding::ByteArray), |place| coded.get(place), placed, rows, effort)
+            plain(chunk(PageEncoding::ByteArray), |place| coded.get(place), placed, rows)
         }
         AttributeValues::String(coded) => {
             let placed = placement.place_numbers(old_rows, &coded.ids);
-            text(chunk(PageEncoding::Dictionary), coded, placed, rows, effort)
+            text(chunk(PageEncoding::Dictionary), coded, placed, rows)
         }
         AttributeValues::Plain(strings) => {
             let placed = placement.place(old_rows);
-            plain(chunk(PageEncoding::ByteArray), |place| strings.get(place), placed, rows, effort)
+            plain(chunk(PageEncoding::ByteArray), |place| strings.get(place), placed, rows)
         }
         AttributeValues::Int(values) => match distinct_of(values.iter().copied(), MAX_DICTIONARY_INTS) {
             Some((known, numbers)) => {
@@ -71,7 +70,7 @@ pub(super) fn write<'c>(
                 Ok((chunk, Found { hashes: Some(hashes), ..Found::default() }))
             }
             None => {
-                let mut found = Hashed::new(effort);
+                let mut found = Hashed::default();
                 let mut chunk = chunk(PageEncoding::Split);
                 let placed = placement.place(old_rows);
                 sparse(&mut chunk, placed, rows, |places, out| {
@@ -103,7 +102,6 @@ fn text<'c>(
     coded: &Coded,
     placed: Placed<'_>,
     rows: usize,
-    effort: Effort,
 ) -> Result<(Chunk<'c>, Found), ParquetError> {
     let values = coded.values.values();
     let mut dictionary = Vec::new();
@@ -111,7 +109,7 @@ fn text<'c>(
     chunk.dictionary(dictionary, values.len())?;
     let hashes: Vec<u64> = values.iter().map(needles::hash).collect();
     let has_many = values.len() >= MIN_NEEDLE_VALUES;
-    if !has_many || effort == Effort::Little {
+    if !has_many {
         put_numbers(&mut chunk, placed, rows, values.len(), |_| ())?;
         return Ok((chunk, Found { has_many, needles: None, hashes: Some(hashes) }));
     }
@@ -135,9 +133,8 @@ fn plain<'c, 's>(
     text: impl Fn(usize) -> &'s [u8],
     placed: Placed<'_>,
     rows: usize,
-    effort: Effort,
 ) -> Result<(Chunk<'c>, Found), ParquetError> {
-    let mut found = Hashed::new(effort);
+    let mut found = Hashed::default();
     sparse(&mut chunk, placed, rows, |places, out| {
         byte_array::encode(out, places.clone().map(&text));
         found.push(places.map(|place| needles::hash(text(place))));
@@ -146,28 +143,22 @@ fn plain<'c, 's>(
 }
 
 /// Values that are hashed as their pages are written.
+#[derive(Default)]
 struct Hashed {
-    // None where they are not wanted.
-    needles: Option<Needles>,
+    needles: Needles,
     hashes: Vec<u64>,
 }
 
 impl Hashed {
-    fn new(effort: Effort) -> Self {
-        Self { needles: (effort == Effort::Full).then(Needles::default), hashes: Vec::new() }
-    }
-
     /// Adds those of the next page.
     fn push(&mut self, hashes: impl Iterator<Item = u64>) {
         let before = self.hashes.len();
         self.hashes.extend(hashes);
-        if let Some(needles) = &mut self.needles {
-            needles.push(self.hashes[before..].iter().copied());
-        }
+        self.needles.push(self.hashes[before..].iter().copied());
     }
 
     fn into_found(self) -> Found {
-        Found { has_many: true, needles: self.needles, hashes: Some(self.hashes) }
+        Found { has_many: true, needles: Some(self.needles), hashes: Some(self.hashes) }
     }
 }
 

@@ -9,7 +9,7 @@ use parquet::schema::types::ColumnDescPtr;
 
 use super::super::super::columns::{Blobs, Coded, Columns, Strings};
 use super::super::chunk::Chunk;
-use super::super::codec::Compressors;
+use super::super::codec::{Compressor, Compressors};
 use super::super::encoding::{byte_array, delta, hybrid, split};
 use super::super::field::Field;
 use super::super::links;
@@ -90,12 +90,7 @@ impl<'a> GroupWriter<'a> {
             pages.push(append(&mut group, chunk, rows)?);
             found.push(values);
         }
-        let group = group.close().map_err(io::Error::other)?;
-        // The offsets so far are those within each chunk.
-        for (pages, column) in pages.iter_mut().zip(group.columns()) {
-            let start = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset()) as u64;
-            pages.dictionary.iter_mut().chain(&mut pages.pages).for_each(|page| page.offset += start);
-        }
+        close(group, &mut pages)?;
         Ok(Written { pages, found })
     }
 
@@ -325,25 +320,19 @@ impl<'a> GroupWriter<'a> {
         let Self { placement, compressors, order, .. } = self;
         match self.columns.attributes.get(place) {
             Some(column) => {
-                let Compressors { effort, fast, .. } = compressors;
-                attribute::write(column, placement, order.len(), descriptor, fast, *effort)
+                attribute::write(column, placement, order.len(), descriptor, &mut compressors.fast)
             }
             // Another row group of the part has it.
             None => {
-                let mut chunk = Chunk::new(
-                    descriptor.clone(),
-                    PageEncoding::Plain,
-                    Some(&mut compressors.fast),
-                    page_rows(0, order.len()),
-                );
-                sparse(&mut chunk, placement.place(&[]), order.len(), |_, _| ())?;
+                let chunk = without_values(descriptor, &mut compressors.fast, order.len())?;
                 Ok((chunk, Found { hashes: Some(Vec::new()), ..Found::default() }))
             }
         }
     }
 }
 
-fn append<W: Write + Send>(
+/// Appends the next column of a row group with so many rows; returns its pages, with offsets from its begin.
+pub(super) fn append<W: Write + Send>(
     group: &mut SerializedRowGroupWriter<'_, W>,
     chunk: Chunk<'_>,
     rows: usize,
@@ -351,6 +340,30 @@ fn append<W: Write + Send>(
     let (bytes, close, pages) = chunk.finish(rows).map_err(io::Error::other)?;
     group.append_column(&bytes, close).map_err(io::Error::other)?;
     Ok(pages)
+}
+
+/// Ends a row group; the offsets of its pages become those in the file.
+pub(super) fn close<W: Write + Send>(
+    group: SerializedRowGroupWriter<'_, W>,
+    pages: &mut [ColumnPages],
+) -> io::Result<()> {
+    let group = group.close().map_err(io::Error::other)?;
+    for (pages, column) in pages.iter_mut().zip(group.columns()) {
+        let start = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset()) as u64;
+        pages.dictionary.iter_mut().chain(&mut pages.pages).for_each(|page| page.offset += start);
+    }
+    Ok(())
+}
+
+/// An attribute column that no row has a value in.
+pub(super) fn without_values<'c>(
+    descriptor: &ColumnDescPtr,
+    compressor: &'c mut Compressor,
+    rows: usize,
+) -> Result<Chunk<'c>, ParquetError> {
+    let mut chunk = Chunk::new(descriptor.clone(), PageEncoding::Plain, Some(compressor), page_rows(0, rows));
+    sparse(&mut chunk, Placement::of_none(rows).place(&[]), rows, |_, _| ())?;
+    Ok(chunk)
 }
 
 /// Writes the pages of a column that every row has a value in.
