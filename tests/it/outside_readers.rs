@@ -156,3 +156,15 @@ async fn duckdb_and_clickhouse_read_what_was_sent() {
         assert_eq!(found["rows"].as_array().unwrap().len() as u64, SPANS);
     }
 }
+
+/// The data directory that lies in the repository has one: nine segments of twelve spans, four of which name a parent that is nowhere and six
+/// one that is there.
+#[test]
+fn duckdb_and_clickhouse_read_a_part_that_was_joined_of_others() {
+    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../storage/testdata/data-v5");
+    for (engine, query) in ["duckdb", "clickhouse"].into_iter().zip(&documented_queries(dir)) {
+        let found: Value =
+            serde_json::from_str(&python::run("read_parts.py", &[engine, query, "parents"])).unwrap();
+        assert_eq!(found, json!([9 * 12, 2 * 9 + 1, 9 * 10, 9 * 6]), "{engine}");
+    }
+}
