@@ -1,12 +1,12 @@
 //! What merging costs: `cargo bench -p laneway-storage --bench merge`.
 //!
-//! Eight sealed segments become one part. Prints CPU time of the thread that merges, memory that it takes, and bytes on disk, all by span. The
-//! time varies by a fifth from run to run; instructions do not. To count them, small segments are written first, and merged by a second
-//! run on one thread that does nothing else:
+//! Eight sealed segments become one part: joined, which is what happens to segments of this size, and row by row. Prints CPU time of the
+//! thread that merges, memory that it takes, and bytes on disk, all by span. The time varies by a fifth from run to run; instructions do not. To
+//! count them, small segments are written first, and merged by a second run on one thread that does nothing else, row by row where `ROWS` is set:
 //!
 //! ```text
 //! COUNT=<a new directory> <the bench's binary> --bench
-//! COUNT=<the same> valgrind --tool=callgrind <the bench's binary> --bench
+//! COUNT=<the same> [ROWS=1] valgrind --tool=callgrind <the bench's binary> --bench
 //! ```
 
 #![allow(clippy::print_stdout, reason = "its output is the result")]
@@ -35,19 +35,23 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if !std::env::args().any(|argument| argument == "--bench") {
         return Ok(());
     }
-    let dir = tempfile::tempdir()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     if let Some(dir) = std::env::var_os("COUNT").map(PathBuf::from) {
         return count(&dir, &runtime);
     }
-    runtime.block_on(async {
-        let before = fill(dir.path(), SEGMENT_SPANS).await?;
-        let resident = reset_peak();
-        let after = merge(dir.path()).await?;
-        let peak = proc_status("VmHWM:");
-        report(before, after, peak.saturating_sub(resident));
-        Ok(())
-    })
+    for (how, full_group_spans) in [("joined", 0), ("row by row", usize::MAX)] {
+        let dir = tempfile::tempdir()?;
+        runtime.block_on(async {
+            let before = fill(dir.path(), SEGMENT_SPANS).await?;
+            let resident = reset_peak();
+            let after = merge(dir.path(), full_group_spans).await?;
+            let peak = proc_status("VmHWM:");
+            println!("{how}");
+            report(before, after, peak.saturating_sub(resident));
+            Ok::<_, Box<dyn std::error::Error>>(())
+        })?;
+    }
+    Ok(())
 }
 
 fn count(dir: &Path, runtime: &Runtime) -> Result<(), Box<dyn std::error::Error>> {
@@ -56,12 +60,12 @@ fn count(dir: &Path, runtime: &Runtime) -> Result<(), Box<dyn std::error::Error>
         return Ok(());
     }
     let merged = tempfile::tempdir()?;
-    println!("{} spans merged", merge_parts(dir, merged.path(), false)?);
+    println!("{} spans merged", merge_parts(dir, merged.path(), std::env::var_os("ROWS").is_none())?);
     Ok(())
 }
 
 async fn fill(dir: &Path, segment_spans: u64) -> Result<StoreStats, Box<dyn std::error::Error>> {
-    let store = open(dir, false)?;
+    let store = open(dir, unmerged())?;
     let requests = load::requests(SEGMENTS * segment_spans / load::SPANS_PER_REQUEST, load::Calls::Fixed);
     for (i, segment) in requests.chunks(requests.len().div_ceil(SEGMENTS as usize)).enumerate() {
         for body in segment {
@@ -76,8 +80,8 @@ async fn fill(dir: &Path, segment_spans: u64) -> Result<StoreStats, Box<dyn std:
     Ok(stats)
 }
 
-async fn merge(dir: &Path) -> Result<StoreStats, Box<dyn std::error::Error>> {
-    let store = open(dir, true)?;
+async fn merge(dir: &Path, full_group_spans: usize) -> Result<StoreStats, Box<dyn std::error::Error>> {
+    let store = open(dir, MergeOptions { full_group_spans, ..MergeOptions::default() })?;
     while store.stats().maintenance.merges == 0 {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -86,10 +90,13 @@ async fn merge(dir: &Path) -> Result<StoreStats, Box<dyn std::error::Error>> {
     Ok(stats)
 }
 
-fn open(dir: &Path, merges: bool) -> Result<Arc<EmbeddedStore>, Box<dyn std::error::Error>> {
-    // Where merging is disabled, parts are written to stay; here they are written as those that are merged.
-    let max_part_spans = if merges { MergeOptions::default().max_part_spans } else { 1 };
-    let merge = MergeOptions { max_part_spans, max_cpu_percent: 100, ..MergeOptions::default() };
+/// Parts are written as those that will be merged.
+fn unmerged() -> MergeOptions {
+    MergeOptions { max_part_spans: 1, ..MergeOptions::default() }
+}
+
+fn open(dir: &Path, merge: MergeOptions) -> Result<Arc<EmbeddedStore>, Box<dyn std::error::Error>> {
+    let merge = MergeOptions { max_cpu_percent: 100, ..merge };
     Ok(EmbeddedStore::open(Options { merge, segment_max_spans: usize::MAX, ..Options::new(dir) })?)
 }
 

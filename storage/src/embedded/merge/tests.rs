@@ -270,6 +270,17 @@ fn parts_are_joined_only_where_their_row_groups_are_full_and_their_columns_fit()
     let (_dir, parts) = parts_of(&[vec![wide(0)], vec![wide(1)]]);
     assert!(Join::of(&parts[..1], 0).is_some());
     assert!(Join::of(&parts, 0).is_none());
+    // Format 4 compressed a sealed segment in a hurry.
+    let id = PartId::of_segment(10);
+    let of_format = |format: u32| {
+        let dir = format!("{}/testdata/data-v{format}/parts/{}", env!("CARGO_MANIFEST_DIR"), id.dir_name());
+        Arc::new(Part::open(Path::new(&dir), id, &Cache::new(0)).unwrap())
+    };
+    let (old, new) = (of_format(4), of_format(5));
+    assert!(Join::of(&[Arc::clone(&new)], 0).is_some());
+    assert!(Join::of(&[Arc::clone(&new), Arc::clone(&old)], 0).is_none());
+    let (_dir, part) = merged_part(&[new, old], 0);
+    assert_eq!(part.runs().len(), 1);
 }
 
 #[test]

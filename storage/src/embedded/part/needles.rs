@@ -4,8 +4,10 @@
 //! a binary fuse filter of 8 bits (Graf and Lemire, "Binary Fuse Filters", 2022) over the XXH3 hashes of its values: it says
 //! "maybe" for one absent value in 256.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
+use foldhash::fast::RandomState;
 use xorf::{BinaryFuse8, Descriptor, Filter};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -43,8 +45,9 @@ impl Needles {
     fn finish(&mut self) {
         if self.pending_pages > 0 {
             let mut hashes = std::mem::take(&mut self.pending);
-            hashes.sort_unstable();
-            hashes.dedup();
+            // In less than half of the time of sorting.
+            let mut known = HashSet::with_capacity_and_hasher(hashes.len(), RandomState::default());
+            hashes.retain(|hash| known.insert(*hash));
             self.filters.push(BinaryFuse8::try_from(&hashes).ok());
             self.pending_pages = 0;
         }

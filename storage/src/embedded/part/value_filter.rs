@@ -45,13 +45,17 @@ pub(super) struct ValueHashes {
 impl ValueHashes {
     /// Adds all values of a row group; `None` where they are not known. `has_many`: they are so many that a dictionary does not tell
     /// what is not there.
-    pub(super) fn add(&mut self, hashes: Option<&[u64]>, has_many: bool) {
+    pub(super) fn add(&mut self, hashes: Option<Vec<u64>>, has_many: bool) {
         self.has_many |= has_many;
         let Some(hashes) = hashes.filter(|_| !self.is_partial) else {
             self.give_up();
             return;
         };
-        self.hashes.extend(hashes);
+        if self.hashes.is_empty() {
+            self.hashes = hashes;
+        } else {
+            self.hashes.extend(hashes);
+        }
         if self.hashes.len() > MAX_HASHES {
             self.hashes.sort_unstable();
             self.hashes.dedup();

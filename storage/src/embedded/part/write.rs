@@ -135,7 +135,7 @@ impl PartWriter {
         };
         let mut needles = Vec::new();
         for (attribute, (found, values)) in found.into_iter().zip(&mut self.values).enumerate() {
-            values.add(found.hashes.as_deref(), found.has_many);
+            values.add(found.hashes, found.has_many);
             if let Some(filters) = found.needles {
                 needles.push(NeedleMeta { attribute, section: index.raw(&filters.into_bytes())? });
             }

@@ -30,10 +30,13 @@ pub(in super::super) fn encode(out: &mut Vec<u8>, numbers: &[u32], width: u32) {
     if width == 0 {
         return encode_repeated(out, 0, numbers.len(), 0);
     }
-    let mut packed_from = 0;
-    let mut at = 0;
-    while at < numbers.len() {
+    let (mut packed_from, mut at) = (0, 0);
+    loop {
+        at += first_equal(&numbers[at..]);
         let repeats = numbers[at..].iter().take_while(|number| **number == numbers[at]).count();
+        if repeats == 0 {
+            break;
+        }
         if repeats < MIN_REPEATS {
             at += repeats;
             continue;
@@ -48,6 +51,20 @@ pub(in super::super) fn encode(out: &mut Vec<u8>, numbers: &[u32], width: u32) {
         at += repeats;
     }
     pack(out, &numbers[packed_from..], width);
+}
+
+/// A place before which no [`MIN_REPEATS`] equal neighbours begin.
+///
+/// So many hold four that begin at a multiple of four, which are looked for without a branch for each number.
+fn first_equal(numbers: &[u32]) -> usize {
+    const { assert!(MIN_REPEATS >= 7) };
+    let is_equal = |four: &[u32; 4]| (four[0] ^ four[1]) | (four[0] ^ four[2]) | (four[0] ^ four[3]) == 0;
+    let (fours, _) = numbers.as_chunks();
+    match fours.iter().position(is_equal) {
+        // Some of those before may be equal too.
+        Some(found) => (4 * found).saturating_sub(3),
+        None => numbers.len(),
+    }
 }
 
 /// Appends one number so many times.

@@ -13,7 +13,7 @@ use super::super::codec::Compressor;
 use super::super::encoding::{byte_array, hybrid, split};
 use super::super::needles::{self, Needles};
 use super::super::pages::PageEncoding;
-use super::super::sparse::{Placed, Placement, Values};
+use super::super::sparse::{Placed, Placement};
 use super::group::{page_rows, sparse};
 
 /// Integers of more distinct values have no dictionary.
@@ -74,8 +74,9 @@ pub(super) fn write<'c>(
                 let mut chunk = chunk(PageEncoding::Split);
                 let placed = placement.place(old_rows);
                 sparse(&mut chunk, placed, rows, |places, out| {
-                    put_split(out, places.clone().map(|place| values[place].to_le_bytes()));
-                    found.push(places.map(|place| needles::hash(&values[place].to_le_bytes())));
+                    let values = places.iter().map(|&place| values[place as usize].to_le_bytes());
+                    put_split(out, values.clone());
+                    found.push(values.map(|value| needles::hash(&value)));
                 })?;
                 Ok((chunk, found.into_found()))
             }
@@ -84,14 +85,16 @@ pub(super) fn write<'c>(
             let mut chunk = chunk(PageEncoding::Split);
             let placed = placement.place(old_rows);
             sparse(&mut chunk, placed, rows, |places, out| {
-                put_split(out, places.map(|place| values[place].to_le_bytes()));
+                put_split(out, places.iter().map(|&place| values[place as usize].to_le_bytes()));
             })?;
             Ok((chunk, Found::default()))
         }
         AttributeValues::Bool(values) => {
             let mut chunk = chunk(PageEncoding::Plain);
             let placed = placement.place(old_rows);
-            sparse(&mut chunk, placed, rows, |places, out| put_bits(out, places.map(|place| values[place])))?;
+            sparse(&mut chunk, placed, rows, |places, out| {
+                put_bits(out, places.iter().map(|&place| values[place as usize]))
+            })?;
             Ok((chunk, Found::default()))
         }
     }
@@ -136,8 +139,9 @@ fn plain<'c, 's>(
 ) -> Result<(Chunk<'c>, Found), ParquetError> {
     let mut found = Hashed::default();
     sparse(&mut chunk, placed, rows, |places, out| {
-        byte_array::encode(out, places.clone().map(&text));
-        found.push(places.map(|place| needles::hash(text(place))));
+        let texts = places.iter().map(|&place| text(place as usize));
+        byte_array::encode(out, texts.clone());
+        found.push(texts.map(needles::hash));
     })?;
     Ok((chunk, found.into_found()))
 }
@@ -170,15 +174,13 @@ fn put_numbers(
     count: usize,
     mut see: impl FnMut(&[u32]),
 ) -> Result<(), ParquetError> {
-    let some: Vec<u32> = placed.values(0..rows.min(chunk.page_rows())).map(|number| number as u32).collect();
+    let mut some = Vec::new();
+    placed.numbers(0..rows.min(chunk.page_rows()), &mut some);
     let width = chunk.width(count, &some)?;
-    let mut of_page = Vec::new();
-    sparse(chunk, placed, rows, |numbers: Values<'_>, out| {
-        of_page.clear();
-        of_page.extend(numbers.map(|number| number as u32));
+    sparse(chunk, placed, rows, |numbers, out| {
         out.push(width as u8);
-        hybrid::encode(out, &of_page, width);
-        see(&of_page);
+        hybrid::encode(out, numbers, width);
+        see(numbers);
     })
 }
 

@@ -16,7 +16,7 @@ use super::super::links;
 use super::super::meta::AttributeMeta;
 use super::super::pages::{ColumnPages, PageEncoding};
 use super::super::parents;
-use super::super::sparse::{Placed, Placement, Values};
+use super::super::sparse::{Placed, Placement};
 use super::attribute::{self, Found};
 use crate::model::{Resource, Scope};
 
@@ -169,7 +169,7 @@ impl<'a> GroupWriter<'a> {
             page_rows(rows.len(), order.len()),
         );
         sparse(&mut chunk, placement.place(&rows), order.len(), |values, out| {
-            values.for_each(|value| out.extend(ids[rows[value] as usize]));
+            values.iter().for_each(|&value| out.extend(ids[rows[value as usize] as usize]));
         })?;
         Ok(chunk)
     }
@@ -307,7 +307,7 @@ impl<'a> GroupWriter<'a> {
         let mut chunk =
             Chunk::new(descriptor.clone(), PageEncoding::ByteArray, Some(&mut compressors.dense), page_rows);
         sparse(&mut chunk, placement.place(rows), order.len(), |places, out| {
-            byte_array::encode(out, places.map(|place| values.get(place)));
+            byte_array::encode(out, places.iter().map(|&place| values.get(place as usize)));
         })?;
         Ok(chunk)
     }
@@ -396,18 +396,20 @@ fn put_numbers(
     Ok(())
 }
 
-/// Writes the pages of a column that some rows have a value in; `encode` is told which values a page has.
+/// Writes the pages of a column that some rows have a value in; `encode` is told the numbers of the values that a page has.
 pub(super) fn sparse(
     chunk: &mut Chunk<'_>,
     placed: Placed<'_>,
     rows: usize,
-    mut encode: impl FnMut(Values<'_>, &mut Vec<u8>),
+    mut encode: impl FnMut(&[u32], &mut Vec<u8>),
 ) -> Result<(), ParquetError> {
+    let mut numbers = Vec::new();
     for start in (0..rows).step_by(chunk.page_rows()) {
         let page = start..rows.min(start + chunk.page_rows());
         let mut out = Vec::new();
         let values = placed.put_levels(page.clone(), &mut out);
-        encode(placed.values(page.clone()), &mut out);
+        placed.numbers(page.clone(), &mut numbers);
+        encode(&numbers, &mut out);
         chunk.page(out, page.len(), values)?;
     }
     Ok(())
