@@ -116,6 +116,9 @@ section! {
         max_cpu_percent: u64 = 50, within 1..=100;
         /// No part of more spans is made, nor of more than an eighth of `retention.max_bytes`. Larger parts are fewer, and expire later.
         max_part_spans: u64 = 20_000_000, within 100_000..=1_000_000_000;
+        /// Parts whose row groups have at least so many spans on average are joined as they are, which costs next to nothing. The rows of smaller ones
+        /// are merged and encoded again. More brings spans of a trace closer together, and costs CPU.
+        full_group_spans: u64 = 65_536, within 1..=1_000_000_000;
         /// No part is made of parts whose newest spans are further apart: spans are kept at most this much longer than
         /// `retention.max_age`.
         max_time_span: Duration = Duration::from_secs(86_400), within Duration::from_secs(60)..=Duration::from_secs(31_536_000);

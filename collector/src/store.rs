@@ -128,7 +128,7 @@ fn embedded(config: &Config) -> Options {
             max_cpu_percent: u32::try_from(config.merge.max_cpu_percent).unwrap_or(100),
             max_part_spans: usize::try_from(config.merge.max_part_spans).unwrap_or(usize::MAX),
             max_time_span: config.merge.max_time_span,
-            ..MergeOptions::default()
+            full_group_spans: usize::try_from(config.merge.full_group_spans).unwrap_or(usize::MAX),
         },
         retention: RetentionOptions {
             max_age: Some(config.retention.max_age).filter(|age| !age.is_zero()),

@@ -115,8 +115,8 @@ pub enum AppendError {
 /// Why a query has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
-    /// Stored data could not be read.
-    #[error("stored data could not be read: {0}")]
+    /// Stored data could not be read, or, where it is sealed, merged or deleted from, written.
+    #[error("stored data could not be read or written: {0}")]
     Io(#[from] std::io::Error),
     /// Stored data is not what was written.
     #[error("stored data is corrupt: {0}")]

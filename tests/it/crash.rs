@@ -30,10 +30,8 @@ struct Sent {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_before_a_kill_is_there_exactly_once() {
     let dir = TempDir::new().unwrap();
-    // Small segments, so that kills also come while parts are written and merged and the log moves on.
     let config = dir.path().join("laneway.toml");
-    let small = format!("[segment]\nmax_spans = {SEGMENT_SPANS}\n[merge]\nmax_cpu_percent = 100\n");
-    std::fs::write(&config, small).unwrap();
+    configure(&config, 0);
     let mut rng = StdRng::seed_from_u64(SEED);
     let mut server = Laneway::start(&dir.path().join("data"), &["--config", config.to_str().unwrap()]).await;
     let [of_run, since_check, all] = ["run", "since-check", "all"].map(|name| dir.path().join(name));
@@ -60,6 +58,7 @@ async fn what_was_acknowledged_before_a_kill_is_there_exactly_once() {
         if kill % 4 == 0 {
             stopped.kill9_while_starting(Duration::from_micros(rng.random_range(1_000..60_000))).await;
         }
+        configure(&config, kill);
         server = stopped.start().await;
         if kill % KILLS_PER_CHECK == 0 {
             assert_found(&server, &since_check, kill).await;
@@ -83,9 +82,35 @@ async fn what_was_acknowledged_before_a_kill_is_there_exactly_once() {
     );
     merged(&server, (sent.acked / SEGMENT_SPANS) as f64 / 2.0).await;
     assert_eq!(server.metric("laneway_store_parts_in_quarantine").await, 0.0);
+    let row_groups = row_groups_of_merged(&dir.path().join("data/parts"));
+    assert!(row_groups.iter().any(|count| *count > 1), "none was joined: {row_groups:?}");
+    assert!(row_groups.contains(&1), "of none the rows were merged: {row_groups:?}");
     // A clean end and start changes nothing either.
     let server = server.restart().await;
     assert_eq!(counted_spans(&server).await, stored);
+}
+
+/// Small segments, so that kills also come while parts are written and merged and the log moves on. One start joins parts, the next merges rows.
+fn configure(file: &Path, kill: u64) {
+    let full = if kill % 2 == 0 { 1 } else { 100 * SEGMENT_SPANS };
+    let text = format!(
+        "[segment]\nmax_spans = {SEGMENT_SPANS}\n[merge]\nmax_cpu_percent = 100\nfull_group_spans = {full}\n"
+    );
+    std::fs::write(file, text).unwrap();
+}
+
+/// How many row groups each merged part has.
+fn row_groups_of_merged(parts: &Path) -> Vec<usize> {
+    let names = std::fs::read_dir(parts).unwrap().map(|entry| entry.unwrap().path());
+    let merged = names.filter(|path| !path.to_str().unwrap().ends_with("-0"));
+    merged
+        .map(|path| {
+            let text = std::fs::read_to_string(path.join("part.json")).unwrap();
+            let (json, _) = text.rsplit_once("\ncrc32c ").unwrap();
+            let part: serde_json::Value = serde_json::from_str(json).unwrap();
+            part["row_groups"].as_array().unwrap().len()
+        })
+        .collect()
 }
 
 /// Waits until the load has something to lose.
