@@ -1,8 +1,8 @@
 //! What merging costs: `cargo bench -p laneway-storage --bench merge`.
 //!
-//! Eight sealed segments become one part: joined, which is what happens to segments of this size, and row by row. Prints CPU time of the
-//! thread that merges, memory that it takes, and bytes on disk, all by span. The time varies by a fifth from run to run; instructions do not. To
-//! count them, small segments are written first, and merged by a second run on one thread that does nothing else, row by row where `ROWS` is set:
+//! Eight sealed segments become one part: joined, which is what happens to segments of this size, or row by row where the variable `ROWS` is set.
+//! Prints CPU time of the thread that merges, memory that it takes, and bytes on disk, all by span. The time varies by a fifth from run to run;
+//! instructions do not. To count them, small segments are written first, and merged by a second run on one thread that does nothing else:
 //!
 //! ```text
 //! COUNT=<a new directory> <the bench's binary> --bench
@@ -39,19 +39,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if let Some(dir) = std::env::var_os("COUNT").map(PathBuf::from) {
         return count(&dir, &runtime);
     }
-    for (how, full_group_spans) in [("joined", 0), ("row by row", usize::MAX)] {
-        let dir = tempfile::tempdir()?;
-        runtime.block_on(async {
-            let before = fill(dir.path(), SEGMENT_SPANS).await?;
-            let resident = reset_peak();
-            let after = merge(dir.path(), full_group_spans).await?;
-            let peak = proc_status("VmHWM:");
-            println!("{how}");
-            report(before, after, peak.saturating_sub(resident));
-            Ok::<_, Box<dyn std::error::Error>>(())
-        })?;
-    }
-    Ok(())
+    let (how, full_group_spans) = if row_by_row() { ("row by row", usize::MAX) } else { ("joined", 0) };
+    let dir = tempfile::tempdir()?;
+    runtime.block_on(async {
+        let before = fill(dir.path(), SEGMENT_SPANS).await?;
+        let resident = reset_peak();
+        let after = merge(dir.path(), full_group_spans).await?;
+        let peak = proc_status("VmHWM:");
+        println!("{how}");
+        report(before, after, peak.saturating_sub(resident));
+        Ok(())
+    })
+}
+
+fn row_by_row() -> bool {
+    std::env::var_os("ROWS").is_some()
 }
 
 fn count(dir: &Path, runtime: &Runtime) -> Result<(), Box<dyn std::error::Error>> {
@@ -60,7 +62,7 @@ fn count(dir: &Path, runtime: &Runtime) -> Result<(), Box<dyn std::error::Error>
         return Ok(());
     }
     let merged = tempfile::tempdir()?;
-    println!("{} spans merged", merge_parts(dir, merged.path(), std::env::var_os("ROWS").is_none())?);
+    println!("{} spans merged", merge_parts(dir, merged.path(), !row_by_row())?);
     Ok(())
 }
 
