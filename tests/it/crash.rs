@@ -92,7 +92,7 @@ async fn what_was_acknowledged_before_a_kill_is_there_exactly_once() {
 
 /// Small segments, so that kills also come while parts are written and merged and the log moves on. One start joins parts, the next merges rows.
 fn configure(file: &Path, kill: u64) {
-    let full = if kill % 2 == 0 { 1 } else { 100 * SEGMENT_SPANS };
+    let full = if kill.is_multiple_of(2) { 1 } else { 100 * SEGMENT_SPANS };
     let text = format!(
         "[segment]\nmax_spans = {SEGMENT_SPANS}\n[merge]\nmax_cpu_percent = 100\nfull_group_spans = {full}\n"
     );

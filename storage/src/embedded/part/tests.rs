@@ -17,6 +17,16 @@ use laneway_proto::otlp::reader::TracesRequest;
 
 /// A part of these spans, in row groups of so many rows.
 fn part_in_groups(spans: &[Span], rows: usize) -> (TempDir, Part) {
+    write_groups(spans, |order| order.chunks(rows).collect())
+}
+
+/// The same with the last row group first, and the spans in their order there: trace ids do not ascend from one row group to the next.
+fn part_in_reverse(spans: &[Span], rows: usize) -> (TempDir, Part, Vec<Span>) {
+    let (dir, part) = write_groups(spans, |order| order.chunks(rows).rev().collect());
+    (dir, part, spans.chunks(rows).rev().flatten().cloned().collect())
+}
+
+fn write_groups(spans: &[Span], groups: impl Fn(&[u32]) -> Vec<&[u32]>) -> (TempDir, Part) {
     let dir = TempDir::new().unwrap();
     let mut segment = Segment::default();
     let bytes = to_otlp::traces_data(spans);
@@ -27,7 +37,7 @@ fn part_in_groups(spans: &[Span], rows: usize) -> (TempDir, Part) {
         .iter()
         .map(|column| AttributeMeta { key: column.key.clone(), kind: column.kind() });
     let mut writer = PartWriter::create(&Disk::default(), dir.path(), attributes.collect()).unwrap();
-    for rows in order(columns).chunks(rows) {
+    for rows in groups(&order(columns)) {
         writer.push(columns, rows).unwrap();
     }
     writer.finish().unwrap();
@@ -104,17 +114,22 @@ fn every_trace_is_found_however_the_rows_are_grouped() {
     let spans = many_spans();
     for rows in [usize::MAX, 3_000, 1_001] {
         let (_dir, part) = part_in_groups(&spans, rows);
-        assert_eq!(read_all(&part).unwrap(), spans);
-        for id in (1..=715).step_by(7) {
-            let expected: Vec<_> = spans
-                .iter()
-                .filter(|span| span.trace_id.to_bytes() == u128::to_be_bytes(id))
-                .cloned()
-                .collect();
-            assert_eq!(trace(&part, id), expected, "trace {id} in groups of {rows}");
-        }
-        assert!((100_000..101_000).all(|id| trace(&part, id).is_empty()));
+        assert_eq!(part.runs().len(), 1);
+        assert_every_trace_is_found(&part, &spans);
+        let (_dir, part, spans) = part_in_reverse(&spans, rows);
+        assert_eq!(part.runs().len(), part.row_groups().len());
+        assert_every_trace_is_found(&part, &spans);
     }
+}
+
+fn assert_every_trace_is_found(part: &Part, spans: &[Span]) {
+    assert_eq!(read_all(part).unwrap(), spans);
+    for id in (1..=715).step_by(7) {
+        let is_it = |span: &&Span| span.trace_id.to_bytes() == u128::to_be_bytes(id);
+        let expected: Vec<_> = spans.iter().filter(is_it).cloned().collect();
+        assert_eq!(trace(part, id), expected, "trace {id} in {} groups", part.row_groups().len());
+    }
+    assert!((100_000..101_000).all(|id| trace(part, id).is_empty()));
 }
 
 #[test]
