@@ -1,8 +1,8 @@
 //! Parts: immutable units of stored spans on disk.
 //!
-//! A part is a directory `parts/<first segment>-<last segment>-<level>` of three files: `spans.parquet` (the spans, ordered by
-//! trace id, in one or more row groups), `part.idx` (what finds them) and `part.json` (what both are made of). It is written
-//! under `tmp/`, synced, and comes into being by one rename.
+//! A part is a directory `parts/<first segment>-<last segment>-<level>` of four files: `spans.parquet` (the spans in one or more row
+//! groups, each ordered by trace id), `part.idx` (what finds them), `part.json` (what both are made of), and `figures.bin` (see
+//! [`figures`](super::figures)). It is written under `tmp/`, synced, and comes into being by one rename.
 //!
 //! Reading goes through `part.idx` alone: the page index says where the pages of a column are, the trace filter and the
 //! dictionary of the column `TraceId` where a trace is, and the trace table, postings and needle filters which traces a search

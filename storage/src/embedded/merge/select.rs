@@ -3,7 +3,7 @@
 //! Parts have *tiers*: sealed segments are of tier 0, and what was made of [`FAN_IN`] parts of a tier is of the next. A part of tier 2
 //! is not merged any more. So a span is written three times at most: when its segment is sealed, and once for each tier above.
 //! (A deletion writes a part once more, and does not count as a merge.) When no spans come any more, what is left of tier 0 is merged too, for
-//! sealed segments are compressed and indexed in a hurry.
+//! figures of sealed segments are not compressed.
 //!
 //! Only neighbours are merged, so that a part still holds a range of segments. So that retention can drop parts as a whole, no part is made of
 //! spans whose ages differ by more than [`Limits::time_span_ns`], nor of more than [`Limits::bytes`].

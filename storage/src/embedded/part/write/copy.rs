@@ -33,7 +33,7 @@ impl PartWriter {
         let index = &mut self.index;
         let mut needles = Vec::new();
         for (attribute, filters) in &source.needles {
-            needles.push(NeedleMeta { attribute: places[*attribute], section: index.raw(filters)? });
+            needles.push(NeedleMeta { attribute: *attribute, section: index.raw(filters)? });
         }
         let row_group = RowGroupMeta {
             pages: index.compressed(&PageIndex::new(pages).to_bytes())?,
@@ -115,6 +115,7 @@ struct Source {
     table: Vec<u8>,
     postings: Vec<u8>,
     lists: Vec<u8>,
+    /// By the new place of their attribute column.
     needles: Vec<(usize, Vec<u8>)>,
 }
 
@@ -135,7 +136,8 @@ impl Source {
         group.part.spans.read(begin, &mut bytes)?;
         let mut needles = Vec::new();
         for needle in &meta.needles {
-            needles.push((needle.attribute, index.raw_section(needle.section)?));
+            let place = places.get(needle.attribute).ok_or_else(|| corrupt("a filter is of no column"))?;
+            needles.push((*place, index.raw_section(needle.section)?));
         }
         let mut source = Self {
             pages: Arc::clone(&pages),
