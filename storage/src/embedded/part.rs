@@ -71,8 +71,6 @@ use traces::TraceFilter;
 const FORMAT: u32 = 5;
 /// The oldest format that is read. Format 4 compresses sealed segments with LZ4, and before format 3 timestamps are delta-encoded.
 const OLDEST_FORMAT: u32 = 2;
-/// The oldest format whose row groups are all written to last.
-const OLDEST_COPIED_FORMAT: u32 = 5;
 
 pub(super) const SPANS_FILE: &str = "spans.parquet";
 const INDEX_FILE: &str = "part.idx";
@@ -266,9 +264,9 @@ impl Part {
         runs
     }
 
-    /// Whether other parts may take over its row groups as they are: those of older formats may be compressed in a hurry.
+    /// Whether other parts may take over its row groups as they are.
     pub(super) fn can_be_copied(&self) -> bool {
-        self.meta.format >= OLDEST_COPIED_FORMAT
+        self.meta.can_be_copied()
     }
 
     /// Whether the trace may be here; "maybe" for one absent trace in 65,536.

@@ -12,7 +12,6 @@ use super::needles::Needles;
 use super::pages::PageIndex;
 use super::postings::Postings;
 use super::table::TraceTable;
-use super::traces::TraceFilter;
 use crate::QueryError;
 use crate::embedded::columns::Strings;
 
@@ -39,8 +38,7 @@ pub(super) enum What {
     Pages,
     Table,
     Postings,
-    /// Of its trace ids.
-    Filter,
+    TraceFilter,
     /// Of an attribute column.
     Needles(usize),
     /// Of a column of the file.
@@ -53,7 +51,6 @@ pub(super) enum Entry {
     Pages(Arc<PageIndex>),
     Table(Arc<TraceTable>),
     Postings(Arc<Postings>),
-    Filter(Arc<TraceFilter>),
     Needles(Arc<Needles>),
     Texts(Arc<Strings>),
     /// A dictionary of values of a fixed length.
@@ -69,7 +66,6 @@ impl Weighter<Key, Entry> for ByBytes {
             Entry::Pages(pages) => pages.memory_bytes(),
             Entry::Table(table) => table.memory_bytes(),
             Entry::Postings(postings) => postings.memory_bytes(),
-            Entry::Filter(filter) => filter.memory_bytes(),
             Entry::Needles(needles) => needles.memory_bytes(),
             Entry::Texts(texts) => texts.memory_bytes(),
             Entry::Values(values) => values.capacity(),

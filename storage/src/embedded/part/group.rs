@@ -13,7 +13,7 @@ use super::needles::Needles;
 use super::pages::{ColumnPages, PageIndex};
 use super::postings::{List, Postings, ordinals};
 use super::table::TraceTable;
-use super::traces::TraceFilter;
+use super::traces::filter_key;
 use super::{Part, corrupt, read};
 use crate::QueryError;
 use crate::query::TimeRange;
@@ -82,11 +82,7 @@ impl<'a> RowGroup<'a> {
             return Ok(false);
         }
         let Some(section) = meta.filter else { return Ok(true) };
-        let entry = self.cached(What::Filter, || {
-            let bytes = self.part.index.raw_section(section)?;
-            Ok(Entry::Filter(Arc::new(TraceFilter::from_bytes(&bytes).map_err(corrupt)?)))
-        })?;
-        if let Entry::Filter(filter) = entry { Ok(filter.may_have(trace_id)) } else { Err(misfiled()) }
+        Ok(self.filters(What::TraceFilter, section)?.may_have(filter_key(trace_id.to_bytes())))
     }
 
     /// Whether its trace ids come behind those of another row group, the last of which may go on here.
@@ -212,7 +208,8 @@ impl<'a> RowGroup<'a> {
     pub(in super::super) fn table(self) -> Result<Arc<TraceTable>, QueryError> {
         let entry = self.cached(What::Table, || {
             let bytes = self.section(self.meta().table)?;
-            let table = TraceTable::from_bytes(&bytes, self.rows()).map_err(corrupt)?;
+            let table = TraceTable::from_bytes(&bytes, self.rows(), self.part.meta.has_row_counts());
+            let table = table.map_err(corrupt)?;
             if table.len() != self.traces() {
                 return Err(corrupt("the trace table is of other traces"));
             }
@@ -269,11 +266,15 @@ impl<'a> RowGroup<'a> {
         let Some(needles) = self.meta().needles.iter().find(|needles| needles.attribute == attribute) else {
             return Ok(None);
         };
-        let entry = self.cached(What::Needles(attribute), || {
-            let bytes = self.part.index.raw_section(needles.section)?;
+        self.filters(What::Needles(attribute), needles.section).map(Some)
+    }
+
+    fn filters(self, what: What, section: Section) -> Result<Arc<Needles>, QueryError> {
+        let entry = self.cached(what, || {
+            let bytes = self.part.index.raw_section(section)?;
             Ok(Entry::Needles(Arc::new(Needles::from_bytes(&bytes).map_err(corrupt)?)))
         })?;
-        if let Entry::Needles(needles) = entry { Ok(Some(needles)) } else { Err(misfiled()) }
+        if let Entry::Needles(needles) = entry { Ok(needles) } else { Err(misfiled()) }
     }
 
     /// The texts of a column's dictionary.

@@ -85,6 +85,16 @@ pub(in super::super) struct Section {
 }
 
 impl PartMeta {
+    /// Whether trace tables say how many rows each trace has.
+    pub(super) fn has_row_counts(&self) -> bool {
+        self.format >= 5
+    }
+
+    /// Whether its row groups are all written to last: format 4 compressed sealed segments in a hurry.
+    pub(super) fn can_be_copied(&self) -> bool {
+        self.format >= 5
+    }
+
     /// One JSON document, and its checksum on a line of its own.
     pub(super) fn to_text(&self) -> io::Result<String> {
         let json = serde_json::to_string_pretty(self)?;

@@ -2,7 +2,7 @@
 //!
 //! Columns of ids and paths have too many distinct values for a dictionary to answer "not here". Each of their pages has
 //! a binary fuse filter of 8 bits (Graf and Lemire, "Binary Fuse Filters", 2022) over the XXH3 hashes of its values: it says
-//! "maybe" for one absent value in 256.
+//! "maybe" for one absent value in 256. The trace ids of a row group have such a filter too, where they are not told by its place.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -32,6 +32,13 @@ pub(super) fn hash(value: &[u8]) -> u64 {
 }
 
 impl Needles {
+    /// One filter of all these hashes.
+    pub(super) fn of_all(hashes: impl Iterator<Item = u64>) -> Self {
+        let mut needles = Self { pending: hashes.collect(), pending_pages: 1, ..Self::default() };
+        needles.finish();
+        needles
+    }
+
     /// Adds the next page, by the hashes of its values.
     pub(super) fn push(&mut self, hashes: impl Iterator<Item = u64>) {
         self.pending.extend(hashes);
@@ -51,6 +58,11 @@ impl Needles {
             self.filters.push(BinaryFuse8::try_from(&hashes).ok());
             self.pending_pages = 0;
         }
+    }
+
+    /// Whether any filter says that it may have this hash.
+    pub(super) fn may_have(&self, hash: u64) -> bool {
+        !self.pages_with(hash).is_empty()
     }
 
     /// The pages that may hold the value of this hash: those of each filter that says so. The last may name more pages than there are.

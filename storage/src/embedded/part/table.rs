@@ -123,7 +123,7 @@ impl TraceTable {
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(8 + self.entries.len() * ENTRY_BYTES);
         out.extend(self.min_start_unix_ns.to_le_bytes());
-        out.extend(self.entries.iter().flat_map(|entry| entry.first_row.to_le_bytes()));
+        out.extend((0..self.len()).flat_map(|ordinal| (self.rows(ordinal).len() as u32).to_le_bytes()));
         out.extend(self.entries.iter().flat_map(|entry| entry.max_start_ms.to_le_bytes()));
         out.extend(self.entries.iter().flat_map(|entry| entry.extent_ms.to_le_bytes()));
         out.extend(self.entries.iter().flat_map(|entry| entry.max_duration_ns.to_le_bytes()));
@@ -131,22 +131,31 @@ impl TraceTable {
         out
     }
 
-    /// Reads the table of a row group with so many rows.
-    pub(super) fn from_bytes(bytes: &[u8], rows: usize) -> Result<Self, Cut> {
+    /// Reads the table of a row group with so many rows. It `has_counts` of the rows of each trace; before format 5 it has the first row of each.
+    pub(super) fn from_bytes(bytes: &[u8], rows: usize, has_counts: bool) -> Result<Self, Cut> {
         let (min_start, bytes) = bytes.split_first_chunk().ok_or(Cut)?;
         let traces = bytes.len() / ENTRY_BYTES;
         if bytes.len() != traces * ENTRY_BYTES {
             return Err(Cut);
         }
-        let (first_rows, bytes) = bytes.split_at(traces * 4);
+        let (of_rows, bytes) = bytes.split_at(traces * 4);
         let (max_starts, bytes) = bytes.split_at(traces * 4);
         let (extents, bytes) = bytes.split_at(traces * 2);
         let (durations, errors) = bytes.split_at(traces * 2);
         let number = |bytes: &[u8], i: usize| u32::from_le_bytes(bytes.as_chunks().0[i]);
         let rounded = |bytes: &[u8], i: usize| u16::from_le_bytes(bytes.as_chunks().0[i]);
+        let mut next_row = 0u32;
+        let mut first_row = |number: u32| match has_counts {
+            true => {
+                let first_row = next_row;
+                next_row = next_row.saturating_add(number);
+                first_row
+            }
+            false => number,
+        };
         let entries: Vec<_> = (0..traces)
             .map(|i| TraceEntry {
-                first_row: number(first_rows, i),
+                first_row: first_row(number(of_rows, i)),
                 max_start_ms: number(max_starts, i),
                 extent_ms: rounded(extents, i),
                 max_duration_ns: rounded(durations, i),
@@ -154,6 +163,9 @@ impl TraceTable {
             })
             .collect();
         let is_ordered = entries.is_sorted_by(|a, b| a.first_row < b.first_row);
+        if has_counts && next_row as usize != rows {
+            return Err(Cut);
+        }
         if !is_ordered || entries.last().is_some_and(|last| last.first_row as usize >= rows) {
             return Err(Cut);
         }

@@ -28,11 +28,6 @@ impl TraceFilter {
         self.0.contains(&filter_key(trace_id.to_bytes()))
     }
 
-    /// Bytes of memory in use.
-    pub(super) fn memory_bytes(&self) -> usize {
-        size_of_val(&*self.0.fingerprints)
-    }
-
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let BinaryFuse16 { descriptor, fingerprints } = &self.0;
         let mut bytes = descriptor.seed.to_le_bytes().to_vec();

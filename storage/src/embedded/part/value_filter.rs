@@ -15,7 +15,7 @@ const CRC_BYTES: usize = 4;
 /// With ten bits for a value, one absent value in about a hundred may be there.
 const BITS_PER_VALUE: usize = 10;
 /// Rows for each value, at least: a filter takes at most an eighth of a byte for each span.
-const MIN_ROWS_PER_VALUE: usize = 10;
+pub(super) const MIN_ROWS_PER_VALUE: usize = 10;
 /// Hashes that are collected of an attribute, at most.
 const MAX_HASHES: usize = 1 << 20;
 

@@ -15,6 +15,7 @@ use super::field::{Field, attribute_type};
 use super::file::IndexWriter;
 use super::keys::DecodedKeys;
 use super::meta::{AttributeMeta, NeedleMeta, PartMeta, RowGroupMeta};
+use super::needles::Needles;
 use super::pages::PageIndex;
 use super::table::TraceTable;
 use super::traces::{TraceFilter, filter_key};
@@ -131,7 +132,7 @@ impl PartWriter {
         let index = &mut self.index;
         let filter = match is_behind {
             true => None,
-            false => Some(index.raw(&TraceFilter::new(traces.clone())?.to_bytes())?),
+            false => Some(index.raw(&Needles::of_all(traces.iter().copied()).into_bytes())?),
         };
         let mut needles = Vec::new();
         for (attribute, (found, values)) in found.into_iter().zip(&mut self.values).enumerate() {

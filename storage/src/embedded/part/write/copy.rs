@@ -1,17 +1,22 @@
 //! Copying a row group of another part as it is.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::super::super::columns::{Shape, ShapeItem, Strings};
+use foldhash::fast::RandomState;
+
+use super::super::super::columns::{AttributeType, AttributeValues, Shape, ShapeItem, Strings};
 use super::super::chunk::Chunk;
 use super::super::codec::{Codec, Compressor};
 use super::super::encoding::byte_array;
-use super::super::field::Field;
+use super::super::field::{Field, Projection};
 use super::super::meta::{NeedleMeta, RowGroupMeta};
+use super::super::needles::{self, Needles};
 use super::super::pages::{ColumnPages, PageIndex};
-use super::super::traces::{TraceFilter, filter_key};
-use super::super::{RowGroup, corrupt};
+use super::super::traces::filter_key;
+use super::super::value_filter::MIN_ROWS_PER_VALUE;
+use super::super::{RowGroup, corrupt, read};
 use super::PartWriter;
 use super::group::{append, close, without_values};
 use crate::QueryError;
@@ -28,7 +33,7 @@ impl PartWriter {
         places: &[usize],
     ) -> Result<(), QueryError> {
         let source = group.part.noticed(Source::read(group, places))?;
-        let filter = TraceFilter::new(source.trace_keys.clone())?;
+        let filter = Needles::of_all(source.trace_keys.iter().copied());
         let pages = self.copy_columns(group.rows(), &source, places)?;
         let index = &mut self.index;
         let mut needles = Vec::new();
@@ -40,7 +45,7 @@ impl PartWriter {
             table: index.raw(&source.table)?,
             postings: index.raw(&source.postings)?,
             lists: index.raw(&source.lists)?.offset,
-            filter: Some(index.raw(&filter.to_bytes())?),
+            filter: Some(index.raw(&filter.into_bytes())?),
             needles,
             ..group.meta().clone()
         };
@@ -48,8 +53,12 @@ impl PartWriter {
         let of_part = &group.part.meta;
         self.resource_keys.see_all(of_part.resource_keys.as_deref());
         self.scope_keys.see_all(of_part.scope_keys.as_deref());
-        // Values were not hashed: the row group keeps the filters of its own.
-        self.values.iter_mut().for_each(|values| values.add(None, false));
+        let mut hashes: Vec<_> = self.values.iter().map(|_| (Some(Vec::new()), false)).collect();
+        source.hashes.into_iter().zip(places).for_each(|(of_column, place)| hashes[*place] = of_column);
+        self.values
+            .iter_mut()
+            .zip(hashes)
+            .for_each(|(values, (hashes, has_many))| values.add(hashes, has_many));
         Ok(())
     }
 
@@ -117,6 +126,8 @@ struct Source {
     lists: Vec<u8>,
     /// By the new place of their attribute column.
     needles: Vec<(usize, Vec<u8>)>,
+    /// Of each attribute column, what [`ValueHashes::add`](super::super::value_filter::ValueHashes::add) takes.
+    hashes: Vec<(Option<Vec<u64>>, bool)>,
 }
 
 impl Source {
@@ -150,6 +161,9 @@ impl Source {
             postings: index.raw_section(meta.postings)?,
             lists: group.all_lists()?,
             needles,
+            hashes: (0..places.len())
+                .map(|column| hashes(group, &pages, column))
+                .collect::<Result<_, _>>()?,
         };
         source.compare()?;
         source.trace_keys = source.read_trace_keys()?;
@@ -218,4 +232,55 @@ fn moved_shapes(
     let mut dictionary = Vec::new();
     byte_array::encode_plain(&mut dictionary, moved.iter());
     Ok(Some((dictionary, moved.len())))
+}
+
+/// The hashes of the values of an attribute column, where they are few enough for a filter of the whole part, and whether they are so many that
+/// filters are of use.
+fn hashes(
+    group: RowGroup<'_>,
+    pages: &PageIndex,
+    attribute: usize,
+) -> Result<(Option<Vec<u64>>, bool), QueryError> {
+    let (index, meta) = (Field::ALL.len() + attribute, &group.part.meta.attributes[attribute]);
+    let column = &pages.columns[index];
+    let values: usize = column.pages.iter().map(|page| page.values as usize).sum();
+    let max = group.rows() / MIN_ROWS_PER_VALUE;
+    let hashes = match (meta.kind, column.dictionary) {
+        _ if values == 0 => Some(Vec::new()),
+        (AttributeType::String, Some(_)) => {
+            Some(group.texts(index, pages)?.iter().map(needles::hash).collect())
+        }
+        (AttributeType::Int, Some(dictionary)) => {
+            let stored = group.part.content(column, &dictionary)?;
+            Some(stored.as_chunks::<8>().0.iter().map(|value| needles::hash(value)).collect())
+        }
+        // Text without a dictionary hardly repeats; integers may.
+        (AttributeType::String, None) if values > max => None,
+        (AttributeType::String | AttributeType::Int, None) => {
+            let mut projection = Projection::of([]);
+            projection.add_attribute(&meta.key);
+            let columns = read::load(group, 0..group.rows(), &projection)?;
+            match &columns.attributes[attribute].values {
+                AttributeValues::Plain(texts) => distinct(texts.iter().map(needles::hash), max),
+                AttributeValues::Int(values) => {
+                    distinct(values.iter().map(|value| needles::hash(&value.to_le_bytes())), max)
+                }
+                _ => None,
+            }
+        }
+        (AttributeType::Double | AttributeType::Bool, _) => None,
+    };
+    Ok((hashes, group.meta().needles.iter().any(|needles| needles.attribute == attribute)))
+}
+
+/// The distinct hashes, unless they are more than `max`.
+fn distinct(hashes: impl Iterator<Item = u64>, max: usize) -> Option<Vec<u64>> {
+    let mut known = HashSet::<u64, RandomState>::default();
+    for hash in hashes {
+        known.insert(hash);
+        if known.len() > max {
+            return None;
+        }
+    }
+    Some(known.into_iter().collect())
 }
