@@ -129,7 +129,7 @@ impl<'a> RowGroup<'a> {
         for section in [meta.pages, meta.table, meta.postings].into_iter().chain(meta.filter).chain(needles) {
             self.part.index.raw_section(section)?;
         }
-        self.all_lists()?;
+        self.postings()?.lists().try_for_each(|list| self.list(list).map(drop))?;
         self.load(0..self.rows(), &Projection::all()).map(drop)
     }
 

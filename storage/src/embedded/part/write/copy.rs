@@ -1,10 +1,7 @@
 //! Copying a row group of another part as it is.
 
-use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
-
-use foldhash::fast::RandomState;
 
 use super::super::super::columns::{AttributeType, AttributeValues, Shape, ShapeItem, Strings};
 use super::super::chunk::Chunk;
@@ -18,6 +15,7 @@ use super::super::traces::filter_key;
 use super::super::value_filter::MIN_ROWS_PER_VALUE;
 use super::super::{RowGroup, corrupt, read};
 use super::PartWriter;
+use super::attribute::distinct_of;
 use super::group::{append, close, without_values};
 use crate::QueryError;
 
@@ -245,6 +243,7 @@ fn hashes(
     let column = &pages.columns[index];
     let values: usize = column.pages.iter().map(|page| page.values as usize).sum();
     let max = group.rows() / MIN_ROWS_PER_VALUE;
+    let known = |hashes: Option<(Vec<u64>, Vec<u32>)>| hashes.map(|(known, _)| known);
     let hashes = match (meta.kind, column.dictionary) {
         _ if values == 0 => Some(Vec::new()),
         (AttributeType::String, Some(_)) => {
@@ -261,9 +260,9 @@ fn hashes(
             projection.add_attribute(&meta.key);
             let columns = read::load(group, 0..group.rows(), &projection)?;
             match &columns.attributes[attribute].values {
-                AttributeValues::Plain(texts) => distinct(texts.iter().map(needles::hash), max),
+                AttributeValues::Plain(texts) => known(distinct_of(texts.iter().map(needles::hash), max)),
                 AttributeValues::Int(values) => {
-                    distinct(values.iter().map(|value| needles::hash(&value.to_le_bytes())), max)
+                    known(distinct_of(values.iter().map(|value| needles::hash(&value.to_le_bytes())), max))
                 }
                 _ => None,
             }
@@ -271,16 +270,4 @@ fn hashes(
         (AttributeType::Double | AttributeType::Bool, _) => None,
     };
     Ok((hashes, group.meta().needles.iter().any(|needles| needles.attribute == attribute)))
-}
-
-/// The distinct hashes, unless they are more than `max`.
-fn distinct(hashes: impl Iterator<Item = u64>, max: usize) -> Option<Vec<u64>> {
-    let mut known = HashSet::<u64, RandomState>::default();
-    for hash in hashes {
-        known.insert(hash);
-        if known.len() > max {
-            return None;
-        }
-    }
-    Some(known.into_iter().collect())
 }
